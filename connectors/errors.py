@@ -1,0 +1,31 @@
+"""How the outside world fails: five kinds, because each asks for something else from the caller."""
+
+from datetime import timedelta
+
+
+class ConnectorError(Exception):
+    """Base of what connectors raise on purpose."""
+
+
+class Retryable(ConnectorError):
+    """Nothing happened on the far side; trying again is safe. `after` is what the far side asked for, if it did."""
+
+    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Refused(ConnectorError):
+    """The far side understood and said no. Trying the same again is useless."""
+
+
+class Unknown(ConnectorError):
+    """The request may or may not have taken effect. Look it up before anything else."""
+
+
+class Unsupported(ConnectorError):
+    """This connector cannot do that, as its capabilities say."""
+
+
+class Undecodable(ConnectorError):
+    """These bytes are no message of this protocol, or not from who they claim. Keep them raw; tell an operator."""

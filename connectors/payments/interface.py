@@ -1,0 +1,42 @@
+"""What a payment provider is to us: charge, refund, look up, each by our key, each exactly once however often called."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from domain.values import Frozen
+
+
+class PaymentOutcome(StrEnum):
+    """How the provider answered."""
+
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+
+
+class PaymentResult(Frozen):
+    """The provider's final word on one key."""
+
+    outcome: PaymentOutcome
+    reference: str
+    reason: str = ""
+
+
+class PaymentConnector(Protocol):
+    """All methods raise `Retryable` when the provider could not be reached; calling again with the same key is safe."""
+
+    async def charge(self, *, key: str, payment_method: str, amount: Decimal, currency: str) -> PaymentResult:
+        """Take money. The same key with the same content returns the first result; other content raises Refused."""
+        ...
+
+    async def refund(self, *, key: str, charge_key: str, amount: Decimal, currency: str) -> PaymentResult:
+        """Give back (a part of) what `charge_key` took, to the same method. Raises: Refused (no such charge, too much)."""
+        ...
+
+    async def lookup(self, *, key: str) -> PaymentResult | None:
+        """What became of a key; None if the provider never saw it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...

@@ -1,0 +1,258 @@
+"""What a supplier connector is: eight methods, capabilities as data, found by entry point.
+
+`render` and `decode` are pure, so they replay, fuzz and golden-test without a network. `send`, `lookup`, `poll` and
+`check` are the only I/O; each is called from one activity (or the gateway) and may be called again after a crash.
+Bytes are rendered once, stored in the ledger's outbox, and sent as stored, however often.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from importlib.metadata import entry_points
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, Field
+
+from connectors.errors import Unsupported
+from domain.supplier_events import SupplierEvent
+from domain.values import Frozen
+
+ENTRY_POINT_GROUP = "promisekeeper.connectors"
+
+
+class CancelWay(StrEnum):
+    """How a supplier takes cancellations and reductions."""
+
+    NONE = "none"
+    API = "api"
+    REQUEST_REPLY = "request_reply"
+    MANUAL = "manual"
+
+
+class Idempotency(StrEnum):
+    """By what a supplier recognises a repeated order."""
+
+    KEY = "key"
+    PO_NUMBER = "po_number"
+    CONTROL_NUMBER = "control_number"
+    NONE = "none"
+
+
+class Inbound(StrEnum):
+    """How a supplier's messages arrive."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    MAIL = "mail"
+
+
+class Capabilities(Frozen):
+    """What can be asked through a connector. Denied means the method raises `Unsupported`; config may narrow, never widen."""
+
+    reduce_line: bool = False
+    add_line: bool = False
+    cancel: CancelWay = CancelWay.NONE
+    idempotency: Idempotency = Idempotency.NONE
+    lookup: bool = False
+    poll: bool = False
+    inbound: frozenset[Inbound] = frozenset()
+    splits: bool = False
+    multi_po_notice: bool = False
+    prices: bool = False
+
+
+class Manifest(Frozen):
+    """Who a connector is. `config` is the pydantic model its settings are read with; secrets in it are SecretStr."""
+
+    name: str
+    version: str
+    protocol: str
+    config: type[BaseModel]
+
+
+class OrderLine(Frozen):
+    """One line to render. Quantity in purchase units, price per purchase unit."""
+
+    line_no: int
+    sku: str
+    supplier_sku: str
+    description: str
+    quantity: int
+    unit_price: Decimal
+    wanted_on: date | None = None
+
+
+class Place(Frozen):
+    """A new purchase order."""
+
+    po_number: str
+    supplier_id: str
+    currency: str
+    terms: str
+    ordered_on: date
+    lines: tuple[OrderLine, ...]
+
+
+class Change(Frozen):
+    """New quantities for lines of a placed order; lines not named stay."""
+
+    po_number: str
+    supplier_id: str
+    revision: int
+    lines: tuple[OrderLine, ...]
+
+
+class Cancel(Frozen):
+    """Withdrawal of a whole placed order."""
+
+    po_number: str
+    supplier_id: str
+    revision: int
+    reason: str
+
+
+Request = Place | Change | Cancel
+
+
+class WireIds(Frozen):
+    """Numbers allocated once for one operation and stored with its bytes."""
+
+    operation_id: str
+    """The idempotency key on the wire: workflow id and step, never random."""
+    control_number: int | None = None
+
+
+class Envelope(Frozen):
+    """Rendered bytes and how to address them; stored in the outbox and sent exactly as stored."""
+
+    operation_id: str
+    po_number: str
+    kind: str
+    """place, change or cancel."""
+    revision: int
+    content_type: str
+    body: bytes
+    headers: dict[str, str] = Field(default_factory=dict)
+    """No secrets: these are stored. Credentials are added by `send`."""
+
+
+class SendResult(StrEnum):
+    """Three outcomes, not two."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class SendReceipt(Frozen):
+    """What `send` learned. `events` holds a synchronous business answer, if the supplier gave one."""
+
+    result: SendResult
+    reference: str | None = None
+    reason: str = ""
+    events: tuple[SupplierEvent, ...] = ()
+
+
+class LookupStatus(Frozen):
+    """What `lookup` found for one operation."""
+
+    found: bool
+    reference: str | None = None
+    events: tuple[SupplierEvent, ...] = ()
+
+
+class Inward(Frozen):
+    """One raw inbound message as it came through a door."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    """Keys in lower case."""
+
+
+class Batch(Frozen):
+    """What a poll brought, and where to go on next time."""
+
+    messages: tuple[Inward, ...]
+    cursor: str | None
+
+
+class Decoded(Frozen):
+    """What an inbound message says."""
+
+    dedupe_key: str
+    """The same for every delivery of the same message; unique per supplier."""
+    events: tuple[SupplierEvent, ...]
+    issues: tuple[str, ...] = ()
+    """Damage that was survived, in words."""
+    reply: bytes = b""
+
+
+class Health(Frozen):
+    """The connector's own check, in plain words."""
+
+    ok: bool
+    detail: str
+
+
+class Connector(Protocol):
+    """One instance per configured supplier."""
+
+    manifest: ClassVar[Manifest]
+    capabilities: Capabilities
+
+    def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
+        """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""
+        ...
+
+    async def check(self) -> Health:
+        """Try the connection and the credentials, changing nothing."""
+        ...
+
+    def render(self, request: Request, ids: WireIds) -> Envelope:
+        """Pure: the same request and ids give the same bytes in any process. Raises: Unsupported, Refused (unwritable)."""
+        ...
+
+    async def send(self, envelope: Envelope) -> SendReceipt:
+        """Send stored bytes. Raises: Retryable only if nothing can have reached the supplier."""
+        ...
+
+    async def lookup(self, envelope: Envelope) -> LookupStatus:
+        """Ask whether an operation reached the supplier. Raises: Retryable, Unsupported."""
+        ...
+
+    async def poll(self, cursor: str | None) -> Batch:
+        """Fetch what has come since `cursor`. Raises: Retryable, Unsupported."""
+        ...
+
+    def verify(self, message: Inward) -> None:
+        """Check signature, age and addressee. Raises: Undecodable."""
+        ...
+
+    def decode(self, message: Inward) -> Decoded:
+        """Pure: raw message to events. Raises: Undecodable, and nothing else, whatever the bytes."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        ...
+
+
+def installed() -> dict[str, type[Connector]]:
+    """The connector classes installed, by entry-point name."""
+    return {entry.name: entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def connector_for(name: str, supplier_id: str, config: Mapping[str, object]) -> Connector:
+    """Build the connector called `name` for a supplier.
+
+    Raises:
+        Unsupported: no installed connector has that name.
+        pydantic.ValidationError: the configuration is wrong.
+    """
+    found = installed().get(name)
+    if found is None:
+        raise Unsupported(
+            f"supplier {supplier_id!r} wants connector {name!r}; installed are {', '.join(sorted(installed()))}"
+        )
+    return found(supplier_id, config)

@@ -1,0 +1,25 @@
+"""Errors in the trade's words. Each message says what is wrong and what to do next."""
+
+
+class PromisekeeperError(Exception):
+    """Base of every error this product raises on purpose."""
+
+
+class OrderRefused(PromisekeeperError):
+    """The order cannot be accepted as it stands (unknown SKU, unsupported currency, past date ...). Never retried."""
+
+
+class OrderConflict(PromisekeeperError):
+    """The same backorder id was accepted before with other content. Nothing was changed."""
+
+
+class NotFound(PromisekeeperError):
+    """No such backorder, purchase order, supplier or item in the ledger."""
+
+
+class CatalogueRefused(PromisekeeperError):
+    """The catalogue file contradicts itself; the message names the entry. Nothing was loaded."""
+
+
+class BooksDoNotBalance(PromisekeeperError):
+    """A ledger write would break a law of the books. The transaction was rolled back; this is a defect of ours."""

@@ -1,0 +1,39 @@
+"""The names by which workflows are known on the wire: ids, types, signals, the task queue.
+
+Plain strings only, so that every layer may use them. The payload models, updates and search attributes that belong to
+them stand in `workflows/backorder_contract.py` and `workflows/purchase_order_contract.py`.
+"""
+
+TASK_QUEUE = "promisekeeper"
+"""The task queue the production worker polls."""
+
+BACKORDER = "Backorder"
+"""Workflow type of one backorder."""
+
+PURCHASE_ORDER = "PurchaseOrder"
+"""Workflow type of one purchase order."""
+
+SUPPLY_CHANGED = "supply_changed"
+"""Signal to a backorder: its supply changed in the ledger (allocated, dated, lost). Carries no quantity: look it up."""
+
+PARCEL_MOVED = "parcel_moved"
+"""Signal to a backorder: the carrier reported on one of its parcels. The report itself is in the ledger."""
+
+SUPPLIER_MESSAGE = "supplier_message"
+"""Signal to a purchase order: a verified, stored supplier message waits in the inbox under this id."""
+
+RECEIPT = "receipt"
+"""Signal to a purchase order or a backorder: a full goods receipt, straight from a supplier or warehouse system."""
+
+SHARES_CHANGED = "shares_changed"
+"""Signal to a purchase order: shares joined past the threshold or were given back; look at the ledger."""
+
+
+def backorder_workflow_id(backorder_id: str) -> str:
+    """The workflow id of a backorder: the business key, so an upstream retry is harmless."""
+    return f"backorder/{backorder_id}"
+
+
+def purchase_order_workflow_id(po_number: str) -> str:
+    """The workflow id of a purchase order."""
+    return f"po/{po_number}"

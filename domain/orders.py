@@ -1,0 +1,101 @@
+"""An order line as it comes in: the one model that starts a backorder, however it arrives."""
+
+import hashlib
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from domain.errors import OrderRefused
+from domain.values import Currency, Frozen, Id, Instant, PositiveQuantity, Price, Sku, round_money
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as America/New_York") from unknown
+    return name
+
+
+class Customer(Frozen):
+    """Who was promised. Personal data: kept in the ledger, never in ids, search attributes or summaries."""
+
+    customer_id: Id
+    name: Text
+    email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]+$")]
+
+
+class Address(Frozen):
+    """Where the parcel goes."""
+
+    name: Text
+    street: Text
+    city: Text
+    region: str = ""
+    postal_code: Text
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    """ISO 3166-1 alpha-2."""
+    zone: Annotated[str, AfterValidator(_known_zone)] = "America/New_York"
+    """IANA zone in which legal dates are judged (16 CFR 435 judges at the place of delivery)."""
+
+
+class Order(Frozen):
+    """One short sales-order line: the input of the `Backorder` workflow."""
+
+    backorder_id: Id
+    """The business key. Sending the same id again is harmless."""
+    sales_order: Id
+    line: int = Field(default=1, ge=1, le=9999)
+    customer: Customer
+    ship_to: Address
+    sku: Sku
+    quantity: PositiveQuantity
+    """Stock units."""
+    unit_price: Price
+    """What the customer pays for a unit; it never rises."""
+    currency: Currency
+    shipping_charge: Price = Decimal(0)
+    """What the customer pays for shipping, once for the line; refunded when nothing ships."""
+    payment_method: Id
+    """The token under which the payment provider knows the customer's saved method."""
+    partial_shipment: bool = False
+    """May a part be shipped when it is here, or only the complete line?"""
+    promised_by: date | None = None
+    """The ship-by date stated to the customer at order, if one was; else the law's own default holds."""
+    ordered_at: Instant | None = None
+    """When the order was complete (payment and all information); the time of arrival here if not given."""
+    priority: int = Field(default=5, ge=1, le=9)
+    """1 is served first."""
+
+    @property
+    def goods_value(self) -> Decimal:
+        """Quantity times unit price, in `currency`, rounded to its minor unit."""
+        return round_money(self.unit_price * self.quantity, self.currency)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the content: the same id with another fingerprint is a conflict, not a repeat."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def refuse_nonsense(order: Order, now: datetime) -> None:
+    """Check what the shape of an order cannot: its dates against `now`.
+
+    Raises:
+        OrderRefused: the promised date lies before the day of the order, or the order lies in the future.
+    """
+    ordered_at = order.ordered_at or now
+    if ordered_at > now.replace(microsecond=0) and (ordered_at - now).total_seconds() > 300:
+        raise OrderRefused(f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again")
+    if order.promised_by is not None:
+        today = now.astimezone(ZoneInfo(order.ship_to.zone)).date()
+        if order.promised_by < today:
+            raise OrderRefused(
+                f"promised_by {order.promised_by} is past (today is {today} at the ship-to address); "
+                "state a date that can be kept, or none"
+            )

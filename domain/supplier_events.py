@@ -1,0 +1,142 @@
+"""What suppliers say, in one vocabulary: the events every connector decodes to. Wire formats stay in `connectors/`.
+
+Quantities are in purchase units, as the supplier counts; the ledger multiplies by the item's unit factor. A line is
+named by its number, else the buyer's SKU, else the supplier's; one that matches nothing becomes `Unmatched`.
+"""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from domain.values import Frozen
+
+Units = Annotated[Decimal, Field(ge=0, le=10_000_000)]
+
+
+class SplitStatus(StrEnum):
+    """What a supplier says of a part of a line."""
+
+    ACCEPTED = "accepted"
+    BACKORDERED = "backordered"
+    REJECTED = "rejected"
+    SUBSTITUTED = "substituted"
+    HELD = "held"
+
+
+class Split(Frozen):
+    """A part of a line's quantity with one answer. A line answer is always a list of these."""
+
+    status: SplitStatus
+    quantity: Units
+    ship_on: date | None = None
+    """When the supplier hands it over; None is not known."""
+    deliver_on: date | None = None
+    unit_price: Decimal | None = None
+    """Per purchase unit, in the PO's currency, when the supplier states one."""
+    substitute: str | None = None
+    reason: str = ""
+
+
+class LineRef(Frozen):
+    """How a supplier's message names a PO line."""
+
+    line_no: int | None = None
+    sku: str | None = None
+    supplier_sku: str | None = None
+
+
+class AckLine(Frozen):
+    """The answer to one line."""
+
+    line: LineRef
+    splits: tuple[Split, ...]
+
+
+class OrderAck(Frozen):
+    """The business answer to a purchase order. No lines means: every line exactly as ordered."""
+
+    kind: Literal["order_ack"] = "order_ack"
+    po_number: str
+    revision: int = 0
+    """The revision it answers; an answer to an older one is recorded, not applied."""
+    accepted: bool = True
+    """False refuses the whole order; lines are then ignored."""
+    supplier_order_no: str | None = None
+    lines: tuple[AckLine, ...] = ()
+    reason: str = ""
+
+
+class ChangeVerdict(StrEnum):
+    """The answer to a change or a cancellation."""
+
+    ACCEPTED = "accepted"
+    PARTLY = "partly"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+
+
+class ChangeAck(Frozen):
+    """The answer to a change or cancellation request of that revision."""
+
+    kind: Literal["change_ack"] = "change_ack"
+    po_number: str
+    revision: int
+    verdict: ChangeVerdict
+    lines: tuple[AckLine, ...] = ()
+    """With PARTLY: the lines as they now stand."""
+    reason: str = ""
+
+
+class NoticeLine(Frozen):
+    """One line of a ship notice."""
+
+    line: LineRef
+    shipped: Units
+    deliver_on: date | None = None
+
+
+class ShipNotice(Frozen):
+    """Goods have left the supplier (ASN). It moves dates, not quantities."""
+
+    kind: Literal["ship_notice"] = "ship_notice"
+    po_number: str
+    shipment_id: str
+    lines: tuple[NoticeLine, ...]
+    tracking: str | None = None
+
+
+class ReceivedLine(Frozen):
+    """What arrived of one line, by condition."""
+
+    line: LineRef
+    good: Units = Decimal(0)
+    damaged: Units = Decimal(0)
+    wrong: Units = Decimal(0)
+    """Units of another item than ordered."""
+
+
+class Received(Frozen):
+    """Goods receipt at our warehouse. `closes` says the supplier sends no more of the lines named."""
+
+    kind: Literal["received"] = "received"
+    po_number: str
+    receipt_id: str
+    """Unique for the supplier; a repeat counts once."""
+    lines: tuple[ReceivedLine, ...]
+    closes: bool = False
+
+
+class Unmatched(Frozen):
+    """Something readable that names no PO or line of ours: an incident for an operator, not a crash."""
+
+    kind: Literal["unmatched"] = "unmatched"
+    po_number: str | None = None
+    what: str
+
+
+SupplierEvent = Annotated[OrderAck | ChangeAck | ShipNotice | Received | Unmatched, Field(discriminator="kind")]
+supplier_event: TypeAdapter[SupplierEvent] = TypeAdapter(SupplierEvent)
+"""Reads a SupplierEvent from JSON or plain data."""

@@ -1,0 +1,51 @@
+"""Small shared values: the frozen base model, money, and the identifiers' shapes. No rules live here."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Frozen(BaseModel):
+    """A value: compared by content, never changed. Unknown fields are ignored, so that newer senders stay readable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Id = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._:-]+$")
+]
+"""A business identifier: 1 to 80 of letters, digits and . _ : - (workflow ids are built of it and shown in clear)."""
+
+Sku = Id
+"""A stock keeping unit, the shop's own item number."""
+
+CURRENCY_DIGITS = {"USD": 2, "EUR": 2, "GBP": 2, "CAD": 2, "JPY": 0}
+"""The supported ISO 4217 currencies and their minor-unit digits."""
+
+
+def _supported(code: str) -> str:
+    if code not in CURRENCY_DIGITS:
+        raise ValueError(f"unsupported currency {code!r}; supported are {', '.join(CURRENCY_DIGITS)}")
+    return code
+
+
+Currency = Annotated[str, AfterValidator(_supported)]
+"""An ISO 4217 code out of CURRENCY_DIGITS."""
+
+Quantity = Annotated[int, Field(ge=0, le=1_000_000)]
+"""A count of stock units."""
+
+PositiveQuantity = Annotated[int, Field(ge=1, le=1_000_000)]
+"""A count of stock units, at least one."""
+
+Price = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)]
+"""A unit price; not rounded to the minor unit. The extended amount is (see `round_money`)."""
+
+Instant = AwareDatetime
+"""A point in time with its zone; naive datetimes are refused."""
+
+
+def round_money(amount: Decimal, currency: str) -> Decimal:
+    """Round an extended amount half-up to the currency's minor unit (ISO 4217)."""
+    return amount.quantize(Decimal(1).scaleb(-CURRENCY_DIGITS[currency]), rounding=ROUND_HALF_UP)

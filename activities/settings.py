@@ -1,0 +1,43 @@
+"""What a process of ours reads from its environment. The Temporal connection has its own: `temporalio.envconfig`."""
+
+from decimal import Decimal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from environment variables with the prefix PROMISEKEEPER_; a missing one is a clear error at start."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMISEKEEPER_", extra="ignore")
+
+    ledger_dsn: SecretStr
+    """PostgreSQL connection string of the ledger."""
+    ledger_pool_size: int = 10
+
+    public_url: str = "http://127.0.0.1:8080"
+    """Where customers and suppliers reach the gateway; links in mails start with it."""
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8080
+    api_key: SecretStr
+    """What upstream systems send as `Authorization: Bearer ...`."""
+    link_secret: SecretStr
+    """Signs the links in customers' mails."""
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 1025
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_tls: bool = False
+    mail_from: str = "Promisekeeper <orders@shop.example>"
+
+    payment_url: str
+    payment_api_key: SecretStr
+    carrier_url: str
+    carrier_api_key: SecretStr
+    carrier_webhook_secret: SecretStr
+    """A Standard Webhooks secret, `whsec_...`."""
+
+    deposit_above: Decimal | None = Decimal(1000)
+    """Orders of a higher goods value pay a deposit first."""
+    deposit_share: Decimal = Decimal("0.2")

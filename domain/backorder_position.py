@@ -122,6 +122,7 @@ class ParcelPosition(Frozen):
     state: ParcelState
     paid: bool
     planned_at: Instant
+    booked_at: Instant | None = None
     tracking: str | None = None
     charge_amount: Decimal
     """What is still to be charged for it (goods and, on the first parcel, shipping; less deposit)."""
@@ -168,6 +169,9 @@ class BackorderPosition(Frozen):
     attention: str | None = None
     """What an operator is asked for, in plain words."""
     attention_since: Instant | None = None
+    unannounced: int = 0
+    """Words this backorder still owes to other workflows (a freed share, a new purchase order)."""
+    closed_at: Instant | None = None
 
     @property
     def open(self) -> int:

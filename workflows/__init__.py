@@ -1,0 +1,1 @@
+"""Durable stories. Each `run` reads as the business process; everything with an effect is an activity."""

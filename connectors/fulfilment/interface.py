@@ -38,7 +38,7 @@ class FulfilmentConnector(Protocol):
         ...
 
     async def void(self, *, parcel_id: str) -> VoidOutcome:
-        """Stop a parcel unless the carrier holds it. An unknown parcel_id is voided, so that it cannot be booked later."""
+        """Stop a parcel unless the carrier holds it. An unknown parcel_id is voided: it cannot be booked later."""
         ...
 
     async def possession(self, *, parcel_id: str) -> CarrierEvent | None:

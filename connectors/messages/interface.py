@@ -6,7 +6,7 @@ from domain.values import Frozen
 
 
 class Mail(Frozen):
-    """A rendered mail. `message_id` is derived from our key, so a repeated send is the same message to a mail reader."""
+    """A rendered mail. `message_id` is derived from our key, so a repeat is the same message to a mail reader."""
 
     message_id: str
     to: str
@@ -19,5 +19,5 @@ class MessageConnector(Protocol):
     """Sends mail."""
 
     async def send(self, mail: Mail) -> None:
-        """Hand the mail to the server. Raises: Retryable (not taken, try again), Refused (this address will never work)."""
+        """Hand the mail to the server. Raises: Retryable (not taken, try again), Refused (this address never works)."""
         ...

@@ -1,4 +1,4 @@
-"""What a payment provider is to us: charge, refund, look up, each by our key, each exactly once however often called."""
+"""What a payment provider is to us: charge, refund, look up, each by our key, each once however often called."""
 
 from decimal import Decimal
 from enum import StrEnum
@@ -30,7 +30,7 @@ class PaymentConnector(Protocol):
         ...
 
     async def refund(self, *, key: str, charge_key: str, amount: Decimal, currency: str) -> PaymentResult:
-        """Give back (a part of) what `charge_key` took, to the same method. Raises: Refused (no such charge, too much)."""
+        """Give back (a part of) what `charge_key` took, to the same method. Raises: Refused (no charge, too much)."""
         ...
 
     async def lookup(self, *, key: str) -> PaymentResult | None:

@@ -48,7 +48,7 @@ class Inbound(StrEnum):
 
 
 class Capabilities(Frozen):
-    """What can be asked through a connector. Denied means the method raises `Unsupported`; config may narrow, never widen."""
+    """What can be asked through a connector. What is denied raises `Unsupported`; config may narrow, never widen."""
 
     reduce_line: bool = False
     add_line: bool = False
@@ -210,7 +210,7 @@ class Connector(Protocol):
         ...
 
     def render(self, request: Request, ids: WireIds) -> Envelope:
-        """Pure: the same request and ids give the same bytes in any process. Raises: Unsupported, Refused (unwritable)."""
+        """Pure: the same request and ids give the same bytes anywhere. Raises: Unsupported, Refused (unwritable)."""
         ...
 
     async def send(self, envelope: Envelope) -> SendReceipt:

@@ -1,0 +1,167 @@
+"""What a purchase order must do next: a pure function of where it stands, its supplier's terms, and the time.
+
+The `PurchaseOrder` workflow does the duty that is due, or sleeps until the earliest one or a message.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from domain.calendars import end_of_day
+from domain.purchase_order_position import (
+    OperationKind,
+    OperationPosition,
+    OperationState,
+    PurchaseOrderPosition,
+)
+from domain.values import Frozen, Instant
+
+
+class PurchaseOrderDutyKind(StrEnum):
+    """What there is to do."""
+
+    FREEZE = "freeze"
+    RENDER = "render"
+    SEND = "send"
+    LOOK_UP = "look up"
+    CHASE = "chase"
+    WITHDRAW = "withdraw"
+    ASK_OPERATOR = "ask operator"
+    REDUCE = "reduce"
+    GIVE_UP_CHANGE = "give up change"
+    TELL_OVERDUE = "tell overdue"
+    CLOSE = "close"
+
+
+class PurchaseOrderDuty(Frozen):
+    """One thing to do, and when."""
+
+    kind: PurchaseOrderDutyKind
+    at: Instant
+    why: str
+    """In plain words, for the people who watch."""
+    operation_id: str | None = None
+
+
+def next_duty(
+    position: PurchaseOrderPosition, now: datetime, *, shares_changed: bool = False
+) -> PurchaseOrderDuty | None:
+    """The duty that is due at `now`, else the one that falls due first; None when only a message can move it or it is over.
+
+    Args:
+        position: where the purchase order stands.
+        now: the present instant.
+        shares_changed: customers gave shares back since the last look, so a lower quantity may be asked for.
+    """
+    ahead: PurchaseOrderDuty | None = None
+    for duty in _duties(position, now, shares_changed):
+        if duty.at <= now:
+            return duty
+        if ahead is None or duty.at < ahead.at:
+            ahead = duty
+    return ahead
+
+
+def is_over(position: PurchaseOrderPosition) -> bool:
+    """True when nothing is to be done any more; a late receipt starts the workflow again."""
+    return bool(position.closed_at or position.rejected_at or position.cancelled_at)
+
+
+def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool) -> Iterator[PurchaseOrderDuty]:
+    kind = PurchaseOrderDutyKind
+    if is_over(position):
+        return
+    if position.frozen_at is None:
+        yield from _collecting(position, now)
+        return
+    place = position.place
+    if place is None:
+        yield PurchaseOrderDuty(kind=kind.RENDER, at=now, why="write the order down, once")
+        return
+    pending = position.pending
+    if pending and pending.state in {OperationState.RENDERED, OperationState.UNKNOWN}:
+        yield _deliver(pending, now)
+        return
+    if pending:
+        yield from _unanswered(position, pending)
+    elif position.open == 0:
+        yield PurchaseOrderDuty(kind=kind.CLOSE, at=now, why="everything has come, or never will")
+        return
+    elif shares_changed and (position.terms.can_reduce or position.terms.can_cancel):
+        yield PurchaseOrderDuty(kind=kind.REDUCE, at=now, why="ask the supplier to take cancelled shares off")
+    if position.acknowledged_at is None:
+        yield from _silence(position, place)
+    else:
+        yield from _overdue(position)
+
+
+def _collecting(position: PurchaseOrderPosition, now: datetime) -> Iterator[PurchaseOrderDuty]:
+    freeze = PurchaseOrderDutyKind.FREEZE
+    if position.release_now:
+        yield PurchaseOrderDuty(kind=freeze, at=now, why="an operator released it")
+    elif position.held:
+        return
+    elif position.threshold_reached:
+        yield PurchaseOrderDuty(kind=freeze, at=now, why="the supplier's threshold is reached")
+    else:
+        yield PurchaseOrderDuty(kind=freeze, at=position.collect_until, why="the supplier's cut-off")
+
+
+def _deliver(operation: OperationPosition, now: datetime) -> PurchaseOrderDuty:
+    if operation.state is OperationState.UNKNOWN:
+        kind, why = PurchaseOrderDutyKind.LOOK_UP, "ask the supplier whether it arrived, before anything is sent again"
+    else:
+        kind, why = PurchaseOrderDutyKind.SEND, f"send {operation.kind} revision {operation.revision}"
+    return PurchaseOrderDuty(kind=kind, at=now, why=why, operation_id=operation.operation_id)
+
+
+def _unanswered(position: PurchaseOrderPosition, pending: OperationPosition) -> Iterator[PurchaseOrderDuty]:
+    """A change or cancellation was delivered; silence must end somewhere."""
+    until = (pending.sent_at or pending.rendered_at) + position.terms.acknowledge_within
+    yield PurchaseOrderDuty(
+        kind=PurchaseOrderDutyKind.GIVE_UP_CHANGE,
+        at=until,
+        why=f"wait for the answer to {pending.kind} revision {pending.revision}",
+        operation_id=pending.operation_id,
+    )
+
+
+def _silence(position: PurchaseOrderPosition, place: OperationPosition) -> Iterator[PurchaseOrderDuty]:
+    terms = position.terms
+    sent = place.sent_at or place.rendered_at
+    due = (
+        sent + terms.acknowledge_within if not position.last_chased_at else position.last_chased_at + terms.chase_every
+    )
+    withdrawn = any(o.kind is OperationKind.CANCEL for o in position.operations)
+    if position.chases < terms.chase_at_most:
+        yield PurchaseOrderDuty(
+            kind=PurchaseOrderDutyKind.CHASE, at=due, why=f"chase {position.supplier_name} for its acknowledgement"
+        )
+    elif terms.can_cancel and not withdrawn:
+        yield PurchaseOrderDuty(
+            kind=PurchaseOrderDutyKind.WITHDRAW, at=due, why="the supplier stays silent: withdraw the order"
+        )
+    elif position.attention is None and position.pending is None:
+        yield PurchaseOrderDuty(
+            kind=PurchaseOrderDutyKind.ASK_OPERATOR,
+            at=due,
+            why=(
+                f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. Call them; "
+                "then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
+            ),
+        )
+    if position.overdue_told_at is None and position.chases >= terms.chase_at_most:
+        yield PurchaseOrderDuty(
+            kind=PurchaseOrderDutyKind.TELL_OVERDUE, at=due, why="tell the backorders that their date is unknown"
+        )
+
+
+def _overdue(position: PurchaseOrderPosition) -> Iterator[PurchaseOrderDuty]:
+    dates = [line.expected_on for line in position.lines if line.open and line.expected_on]
+    for expected in sorted(dates):
+        late = end_of_day(expected, "UTC") + position.terms.overdue_grace
+        if position.overdue_told_at is None or position.overdue_told_at < late:
+            yield PurchaseOrderDuty(
+                kind=PurchaseOrderDutyKind.TELL_OVERDUE, at=late, why=f"goods were expected on {expected}"
+            )
+            return

@@ -1,0 +1,84 @@
+"""The whole interface of a `PurchaseOrder` workflow: names, ids, payloads, search attributes."""
+
+from enum import StrEnum
+
+from pydantic import Field
+from temporalio.common import SearchAttributeKey
+
+from domain import names
+from domain.purchase_order_duty import PurchaseOrderDuty
+from domain.purchase_order_position import PurchaseOrderPosition
+from domain.values import Frozen
+
+WORKFLOW = names.PURCHASE_ORDER
+TASK_QUEUE = names.TASK_QUEUE
+workflow_id = names.purchase_order_workflow_id
+
+# Signals.
+SUPPLIER_MESSAGE = names.SUPPLIER_MESSAGE
+SHARES_CHANGED = names.SHARES_CHANGED
+RECEIPT = names.RECEIPT
+
+# Updates for operators.
+RELEASE_NOW = "release_now"
+HOLD = "hold"
+RESOLVE = "resolve"
+
+# Query.
+STANDING = "standing"
+
+STATUS = SearchAttributeKey.for_keyword("PurchaseOrderStatus")
+SUPPLIER_IDS = SearchAttributeKey.for_keyword_list("SupplierIds")
+PO_NUMBERS = SearchAttributeKey.for_keyword_list("PoNumbers")
+NEEDS_ATTENTION = SearchAttributeKey.for_bool("NeedsAttention")
+
+SEARCH_ATTRIBUTES: dict[str, str] = {
+    STATUS.name: "Keyword",
+    SUPPLIER_IDS.name: "KeywordList",
+    PO_NUMBERS.name: "KeywordList",
+    NEEDS_ATTENTION.name: "Bool",
+}
+"""Name to type, as a namespace needs them registered."""
+
+
+class PurchaseOrderInput(Frozen):
+    """Start input. The workflow reads everything else from the ledger."""
+
+    po_number: str
+    events_per_run: int | None = Field(default=None, ge=20)
+    """Continue as new after this many history events instead of when the server suggests it (for tests and drills)."""
+    steps: dict[str, int] = Field(default_factory=dict)
+    """Carried over continue-as-new: how often each step was taken, so that keys stay unique."""
+    shares_changed: bool = False
+    receipts: tuple[str, ...] = ()
+    """Carried over continue-as-new: receipts signalled but not yet stored, as JSON text."""
+
+
+class Hold(Frozen):
+    """Stop or resume collecting towards the cut-off."""
+
+    held: bool
+
+
+class PurchaseOrderResolution(StrEnum):
+    """What an operator can decide when attention is needed."""
+
+    ACKNOWLEDGED = "acknowledged"
+    """The supplier confirmed by other means, as ordered."""
+    CLOSE_SHORT = "close_short"
+    """Nothing more will come; buy the rest elsewhere."""
+    DISMISS = "dismiss"
+
+
+class Resolve(Frozen):
+    """An operator's decision."""
+
+    resolution: PurchaseOrderResolution
+    note: str = Field(default="", max_length=500)
+
+
+class Standing(Frozen):
+    """The answer to the `standing` query."""
+
+    position: PurchaseOrderPosition | None
+    next_duty: PurchaseOrderDuty | None

@@ -5,6 +5,8 @@ from decimal import Decimal
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain import names
+
 
 class Settings(BaseSettings):
     """Read from environment variables with the prefix PROMISEKEEPER_; a missing one is a clear error at start."""
@@ -14,6 +16,8 @@ class Settings(BaseSettings):
     ledger_dsn: SecretStr
     """PostgreSQL connection string of the ledger."""
     ledger_pool_size: int = 10
+
+    task_queue: str = names.TASK_QUEUE
 
     public_url: str = "http://127.0.0.1:8080"
     """Where customers and suppliers reach the gateway; links in mails start with it."""

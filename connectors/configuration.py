@@ -25,9 +25,7 @@ class ConnectorConfig(BaseModel):
         name = value.removeprefix(ENVIRONMENT_PREFIX)
         found = os.environ.get(name)
         if not found:
-            raise ValueError(
-                f"{info.field_name} is read from the environment variable {name}; set that variable"
-            )
+            raise ValueError(f"{info.field_name} is read from the environment variable {name}; set that variable")
         return found
 
 

@@ -8,7 +8,8 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ import psutil
 
 _SAME_START = 2.0
 """Seconds two readings of one process's start time may differ: the clock may have been set between them."""
+_LOOK_EVERY = 0.02
+_KILL_WITHIN = 10.0
 
 
 class FolderTakenError(Exception):
@@ -38,7 +41,7 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, name: str, pid: int, stop_signal: signal.Signals, stop_within: float) -> Self:
-        """Describe a process just started by us. Not raised for one that ended already: a zombie still tells its start."""
+        """Describe a child just started, even if it ended already: until we wait for it, it still tells its start."""
         return cls(name, pid, psutil.Process(pid).create_time(), int(stop_signal), stop_within)
 
     def process(self) -> psutil.Process | None:
@@ -57,11 +60,18 @@ class ProcessRecord:
             return False
         with suppress(psutil.NoSuchProcess):
             found.send_signal(self.stop_signal)
-            try:
-                found.wait(timeout=self.stop_within)
-            except psutil.TimeoutExpired:
+            if not self._gone(self.stop_within):
                 found.kill()
-                found.wait(timeout=10)
+                self._gone(_KILL_WITHIN)
+        return True
+
+    def _gone(self, seconds: float) -> bool:
+        """Wait for its end. Not by psutil's own wait: that also waits for whoever adopted an orphan to take note."""
+        deadline = time.monotonic() + seconds
+        while self.process() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_EVERY)
         return True
 
 
@@ -98,7 +108,7 @@ class Records:
 
 
 @contextmanager
-def sole_owner(folder: Path) -> Iterator[None]:
+def sole_owner(folder: Path) -> Generator[None]:
     """Hold a folder for one supervisor. The operating system lets go of it when the process ends, however it ends.
 
     Raises:

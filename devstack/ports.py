@@ -40,6 +40,10 @@ def check(ports: Sequence[Port]) -> None:
 
 def _free(number: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # macOS lets two programs listen, one on all addresses and one on this: so ask whether somebody answers
+        if probe.connect_ex((HOST, number)) == 0:
+            return False
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # as servers do: a port whose last connections are still closing is free to listen on
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

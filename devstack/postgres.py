@@ -16,7 +16,8 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from devstack.processes import as_user
+from devstack.processes import Part, as_user
 
 MAJOR_VERSION = "18"
 SUPERUSER = "promisekeeper"
@@ -34,6 +35,7 @@ STOP_SIGNAL = signal.SIGINT
 """PostgreSQL's fast stop: it breaks off its clients. On SIGTERM it would wait until they leave."""
 
 _SOCKET_PORT = 5432
+_LEFTOVER_STOPS_WITHIN = 20.0
 _LONGEST_SOCKET_PATH = 100
 """macOS allows 103 bytes, Linux 107."""
 _HOST_BASED_ACCESS = """\
@@ -148,16 +150,17 @@ class Postgres:
         if not pid_file.exists():
             return
         pid = pid_file.read_text().split("\n", 1)[0]
-        leftovers = _servers_in(self.cluster)
-        for process in leftovers:
+        for process in _servers_in(self.cluster):
             if str(process.pid) == pid:
                 process.send_signal(STOP_SIGNAL)
         # without their parent, its children leave by themselves; until then the shared memory is in use
-        _, alive = psutil.wait_procs(leftovers, timeout=20)
-        if alive:
-            raise PostgresUnusableError(
-                f"PostgreSQL (pid {alive[0].pid}) still runs on {self.folder} and does not stop; end it, then retry"
-            )
+        deadline = time.monotonic() + _LEFTOVER_STOPS_WITHIN
+        while alive := _servers_in(self.cluster):
+            if time.monotonic() > deadline:
+                raise PostgresUnusableError(
+                    f"PostgreSQL (pid {alive[0].pid}) still runs on {self.folder} and does not stop; end it, then retry"
+                )
+            time.sleep(0.05)
         pid_file.unlink(missing_ok=True)
 
     async def ready(self) -> bool:
@@ -181,6 +184,21 @@ class Postgres:
         return self.dsn(name)
 
 
+def part(server: Postgres, once_ready: Callable[[], Awaitable[None]] | None = None) -> Part:
+    """The server as a part of a stack."""
+    return Part(
+        name="postgres",
+        command=server.command,
+        ready=server.ready,
+        environment=dict(os.environ),
+        user=server.user,
+        directory=Path("/"),
+        prepare=server.prepare,
+        once_ready=once_ready,
+        stop_signal=STOP_SIGNAL,
+    )
+
+
 def binaries() -> Path:
     """The folder with the wheel's `postgres`, `initdb`, `psql`. Raises: PostgresUnusableError without the wheel."""
     # found without an import: importing the package opens lock files and warns about XDG_RUNTIME_DIR
@@ -197,7 +215,7 @@ def _socket_folder(data: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"promisekeeper-{digest}"
     if len(os.fsencode(folder / ".s.PGSQL.65535")) >= _LONGEST_SOCKET_PATH:
-        return Path("/tmp") / folder.name  # noqa: S108 - TMPDIR is too deep for a socket as well
+        return Path("/tmp") / folder.name  # TMPDIR is too deep as well
     return folder
 
 

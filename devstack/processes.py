@@ -1,4 +1,4 @@
-"""A small supervisor: starts parts in order, each when the one before is ready; keeps them up; stops them in reverse."""
+"""A small supervisor: starts parts in order, each when the one before is ready; keeps them up; stops in reverse."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ import subprocess
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict
@@ -46,8 +46,8 @@ class Part:
     command: Sequence[str]
     ready: Callable[[], Awaitable[bool]]
     """Whether it serves by now. Asked again and again after the start."""
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    """On top of our own."""
+    environment: Mapping[str, str]
+    """All of it: nothing is inherited."""
     user: str | None = None
     """Operating-system user to run as, if not ours."""
     directory: Path | None = None
@@ -133,7 +133,7 @@ class Supervisor:
             self.states[part.name] = State.STOPPED
 
     def hurry(self) -> None:
-        """Kill what is still to be stopped instead of asking it. PostgreSQL and Temporal survive that; their data does."""
+        """Kill what is still to be stopped instead of asking it; what the databases have committed survives that."""
         self._hurried = True
 
     async def _start(self, part: Part) -> None:
@@ -171,7 +171,7 @@ class Supervisor:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=part.directory,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", **part.environment},
+                    env=part.environment,
                     # out of the terminal's process group: Ctrl-C must reach the supervisor alone, which keeps the order
                     start_new_session=True,
                     **as_user(part.user),
@@ -187,7 +187,7 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         while True:
             process = self._processes[part.name]
-            while process.poll() is None:
+            while process.poll() is None:  # noqa: ASYNC110 - looking is simpler than a thread that waits for each child
                 await asyncio.sleep(_LOOK_EVERY)
             self.states[part.name] = State.DOWN
             deaths.append(clock())
@@ -209,11 +209,12 @@ class Supervisor:
         if process.poll() is None and not self._hurried:
             process.send_signal(part.stop_signal)
             deadline = asyncio.get_running_loop().time() + part.stop_within
-            while process.poll() is None and not self._hurried and asyncio.get_running_loop().time() < deadline:
+            while process.poll() is None and not self._hurried:
+                if asyncio.get_running_loop().time() > deadline:
+                    self._tell(f"{part.name} does not stop; killing it")
+                    break
                 await asyncio.sleep(_LOOK_EVERY)
         if process.poll() is None:
-            if not self._hurried:
-                self._tell(f"{part.name} does not stop; killing it")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

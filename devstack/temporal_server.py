@@ -1,16 +1,18 @@
 """The Temporal dev server: which binary, which arguments. It is for development and tests; production has a cluster."""
 
-import importlib
-import importlib.util
+import asyncio
 import os
 import shutil
 import sysconfig
 from pathlib import Path
 
+from devstack.processes import Part
+from workflows import backorder_contract, purchase_order_contract
+
 BINARY_VARIABLE = "PROMISEKEEPER_TEMPORAL_BINARY"
 HOST = "127.0.0.1"
 
-_CONTRACTS = ("workflows.backorder_contract", "workflows.purchase_order_contract")
+_ATTRIBUTES = backorder_contract.SEARCH_ATTRIBUTES | purchase_order_contract.SEARCH_ATTRIBUTES
 
 
 class TemporalUnusableError(Exception):
@@ -35,31 +37,57 @@ def binary() -> Path:
     return Path(found)
 
 
-def search_attributes() -> dict[str, str]:
-    """The custom search attributes of all our workflows, name to type, as their contracts declare them."""
-    found: dict[str, str] = {}
-    if not importlib.util.find_spec(_CONTRACTS[0]):  # TEMPORARY until the contracts exist
-        return {
-            **dict.fromkeys(("BackorderStatus", "PurchaseOrderStatus", "Sku", "SalesOrder"), "Keyword"),
-            **dict.fromkeys(("SupplierIds", "PoNumbers"), "KeywordList"),
-            "PromisedBy": "Datetime",
-            "NeedsAttention": "Bool",
-        }
-    for name in _CONTRACTS:
-        found |= importlib.import_module(name).SEARCH_ATTRIBUTES
-    return found
-
-
 def search_attribute_arguments() -> list[str]:
-    """Arguments that register the search attributes; the server does not mind those it has already."""
-    return [part for name, kind in search_attributes().items() for part in ("--search-attribute", f"{name}={kind}")]
+    """Arguments for a server that keeps nothing: they register our search attributes as it starts."""
+    return [part for name, kind in _ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")]
 
 
-def command(*, port: int, ui_port: int, database: Path) -> list[str]:
-    """The server in the foreground, on loopback, with its state in a file. Stops cleanly on SIGTERM."""
-    return [
+def part(folder: Path, port: int, ui_port: int) -> Part:
+    """The server as a part of a stack: on loopback, with its UI, its state in a file of that folder."""
+
+    async def ready() -> bool:
+        return await _operator(port, "namespace", "describe", "--namespace", "default") is None
+
+    async def register() -> None:
+        await register_search_attributes(port)
+
+    command = [
         str(binary()),
         *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
-        *("--db-filename", str(database), "--log-level", "warn", "--ui-disable-news-fetch"),
-        *search_attribute_arguments(),
+        *("--db-filename", str(folder / "temporal.db"), "--log-level", "warn", "--ui-disable-news-fetch"),
     ]
+    return Part("temporal", command, ready, clean_environment(), once_ready=register)
+
+
+async def register_search_attributes(port: int) -> None:
+    """Register our search attributes; those already there are left alone.
+
+    Not by the server's own `--search-attribute`, which it heeds only when it makes a new database: a version of ours
+    that brings a new attribute could not start its workflows on an old one.
+
+    Raises:
+        TemporalUnusableError: the server refuses; its words are in the message.
+    """
+    named = [part for name, kind in _ATTRIBUTES.items() for part in ("--name", name, "--type", kind)]
+    problem = await _operator(port, "search-attribute", "create", *named)
+    if problem is not None:
+        raise TemporalUnusableError(f"Temporal does not take our search attributes: {problem}")
+
+
+def clean_environment() -> dict[str, str]:
+    """Our own environment without what would lead a client to another Temporal, such as the developer's Cloud."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+
+
+async def _operator(port: int, *arguments: str) -> str | None:
+    """Run `temporal operator ...`; returns its complaint, or None if it succeeded."""
+    process = await asyncio.create_subprocess_exec(
+        str(binary()),
+        *("operator", *arguments, "--address", f"{HOST}:{port}", "--disable-config-file"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(),
+    )
+    _, said = await process.communicate()
+    return said.decode(errors="replace").strip() if process.returncode else None

@@ -1,1 +1,1 @@
-"""Words and rules of the trade: pure functions over values. No clock, no I/O, no Temporal; `now` is always an argument."""
+"""Words and rules of the trade: pure functions over values. No clock, no I/O, no Temporal; `now` is an argument."""

@@ -30,7 +30,6 @@ def in_rank(waiting: Iterable[Waiting]) -> list[Waiting]:
     return sorted(
         waiting,
         key=lambda one: (
-            one.legal_deadline is None,
             one.legal_deadline or _NEVER,
             one.priority,
             one.accepted_at,

@@ -4,13 +4,14 @@ The `Backorder` workflow does nothing but ask this, do the duty that is due, or 
 below answers with a duty and when it is due; the first one due wins, so their order is the order of importance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from domain.backorder_position import (
+    Answer,
     BackorderPosition,
     CancelledBy,
     NoticeKind,
@@ -25,18 +26,15 @@ from domain.backorder_position import (
 )
 from domain.calendars import end_of_day
 from domain.delay_law import US, LawProfile, LegalPosition, NoticeFact, legal_position, refund_deadline
-from domain.promises import honest_date
+from domain.promises import honest_date, revised_after_overdue
 from domain.values import Frozen, Instant, round_money
 
 CARRIER_CHECK_EVERY = timedelta(days=1)
 """How often the carrier is asked about a booked parcel of which it has not reported (its webhook may be lost)."""
 
-GOODS_DUE = timedelta(days=1)
-"""Assumption: goods on hand leave within this time, so a known legal date further off needs no notice for them."""
-
 
 class Policy(Frozen):
-    """The rules one backorder lives by, fixed when it is accepted so that a later change of settings cannot reach it."""
+    """The rules one backorder lives by, fixed when it is accepted: a later change of settings cannot reach it."""
 
     law: LawProfile = US
     payment: PaymentTerms = PaymentTerms()
@@ -64,6 +62,9 @@ class DutyKind(StrEnum):
     NOTIFY = "notify"
 
 
+NOTHING_POSTPONED: Mapping[DutyKind, datetime] = {}
+
+
 class Duty(Frozen):
     """One thing to do, and when."""
 
@@ -75,7 +76,7 @@ class Duty(Frozen):
     promised: date | None = None
     """The date a PROMISE or a notice gives; None says that none can be given."""
     basis: str = ""
-    silence: str | None = None
+    silence: Answer | None = None
     """What silence means after this notice: consent or cancel."""
     answer_by: date | None = None
     parcel_id: str | None = None
@@ -116,8 +117,10 @@ def legal_deadline(position: BackorderPosition, policy: Policy) -> datetime:
 
 
 def refund_by(position: BackorderPosition, policy: Policy, now: datetime) -> date:
-    """The last day for the refund if the right to it vests at `now`."""
-    return refund_deadline(local_day(now, position.zone), policy.law)
+    """The last day for the refund if the backorder is cancelled `now`: the right vested then, or when the law said."""
+    today = local_day(now, position.zone)
+    lapsed_on = law_of(position, policy).cancel_on
+    return refund_deadline(min(today, lapsed_on or today), policy.law)
 
 
 def delay_notices(position: BackorderPosition) -> list[NoticePosition]:
@@ -130,12 +133,21 @@ def next_duty(
     position: BackorderPosition,
     policy: Policy,
     now: datetime,
-    *,
-    carrier_checked_at: datetime | None = None,
+    postponed: Mapping[DutyKind, datetime] = NOTHING_POSTPONED,
 ) -> Duty | None:
-    """The duty that is due at `now` (the most important one), else the one that falls due first; None when none is left."""
+    """The most important duty due at `now`, else the one that falls due first; None when none is left.
+
+    Args:
+        position: where the backorder stands.
+        policy: the rules it lives by.
+        now: the present instant.
+        postponed: duties that could not be done when last tried, and when to try them again.
+    """
     ahead: Duty | None = None
-    for duty in _duties(position, policy, now, carrier_checked_at):
+    for found in _duties(position, policy, now):
+        duty = found
+        if (again := postponed.get(found.kind)) and again > found.at:
+            duty = found.model_copy(update={"at": again})
         if duty.at <= now:
             return duty
         if ahead is None or duty.at < ahead.at:
@@ -143,9 +155,7 @@ def next_duty(
     return ahead
 
 
-def _duties(
-    position: BackorderPosition, policy: Policy, now: datetime, carrier_checked_at: datetime | None
-) -> Iterator[Duty]:
+def _duties(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
     if position.closed_at:
         return
     if position.cancel_requested_at and position.open:
@@ -160,7 +170,7 @@ def _duties(
     yield from _deposit(position, policy, now)
     if not _deposit_missing(position, policy):
         yield from _sourcing(position, policy, now)
-    yield from _parcels(position, policy, now, carrier_checked_at)
+    yield from _parcels(position, policy, now)
     yield from _dates(position, policy, now)
 
 
@@ -237,8 +247,8 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
             kind=DutyKind.ASK_OPERATOR,
             at=now,
             why=(
-                f"No supplier is left for {position.unsourced} of {position.sku}. Add one to the catalogue, or resolve with "
-                "'retry' to ask the same suppliers again, or with 'cancel' to give the money back."
+                f"No supplier is left for {position.unsourced} of {position.sku}. Add one to the catalogue, or resolve "
+                "with 'retry' to ask the same suppliers again, or with 'cancel' to give the money back."
             ),
         )
     yield Duty(
@@ -255,9 +265,7 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
         )
 
 
-def _parcels(
-    position: BackorderPosition, policy: Policy, now: datetime, carrier_checked_at: datetime | None
-) -> Iterator[Duty]:
+def _parcels(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
     live = [p for p in position.parcels if p.state in {ParcelState.PLANNED, ParcelState.BOOKED}]
     packed = sum(p.quantity for p in live)
     loose = position.allocated - packed
@@ -270,10 +278,9 @@ def _parcels(
         )
     for parcel in live:
         if parcel.state is ParcelState.BOOKED:
-            since = max(filter(None, (parcel.booked_at, carrier_checked_at)), default=now)
             yield Duty(
                 kind=DutyKind.CHECK_CARRIER,
-                at=since + CARRIER_CHECK_EVERY,
+                at=(parcel.booked_at or now) + CARRIER_CHECK_EVERY,
                 why="ask the carrier whether it holds the parcel",
                 parcel_id=parcel.parcel_id,
             )
@@ -367,7 +374,14 @@ def _dates(position: BackorderPosition, policy: Policy, now: datetime) -> Iterat
         return  # supply is being looked for at this very moment; there is nothing to tell yet
     here = local_day(now, position.zone)
     ready = position.open > 0 and position.allocated == position.open
-    expected, basis = (here, "the goods are here") if ready else honest_date(position.expected_on)
+    goods_on = revised_after_overdue(position.expected_on, here)
+    expected: date | None
+    if ready:
+        expected, basis = here, "the goods are here"
+    elif all(claim.confirmed for claim in position.claims):
+        expected, basis = honest_date(goods_on, None)
+    else:
+        expected, basis = honest_date(None, goods_on)
     if ready and position.current_promise and position.current_promise > here:
         expected = position.current_promise  # goods that came early need no new date
     told = [n for n in position.notices if n.kind in _DATE_NOTICES]
@@ -418,24 +432,20 @@ def _date_changed(position: BackorderPosition, now: datetime, expected: date | N
 def _legal_notice(
     position: BackorderPosition, policy: Policy, now: datetime, expected: date | None, basis: str
 ) -> Duty | None:
-    """The first or renewed notice of 16 CFR 435.2(b), as soon as the delay is known, and never after the legal date."""
+    """The first or renewed notice of 16 CFR 435.2(b): as soon as a delay is known, and never after the legal date."""
     law = law_of(position, policy)
-    sent = delay_notices(position)
-    kind = NoticeKind.RENEWED_DELAY if sent else NoticeKind.FIRST_DELAY
-    if sent and sent[-1].promised is None:
-        return None  # an indefinite delay needs no further notice; consent or the cancel date decides
-    bound = sent[-1].promised if sent else law.ship_by
-    if bound is None or (expected is not None and expected <= bound):
+    last_day = law.notice_due_by
+    if law.next_notice is None or last_day is None or (expected is not None and expected <= last_day):
         return None
-    last_day = law.notice_due_by or bound
-    latest = end_of_day(last_day, position.zone) - policy.law.notify_before
-    at = now if expected is not None else max(min(latest, end_of_day(last_day, position.zone)), position.accepted_at)
+    # With no date to give, wait for better news as long as the law lets us.
+    at = now if expected else end_of_day(last_day, position.zone) - policy.law.notify_before
     stated = position.promised_by or local_day(position.accepted_at, position.zone) + policy.law.default_ship_within
-    within = expected is not None and expected <= stated + policy.law.silence_consents_within
-    if kind is NoticeKind.FIRST_DELAY:
-        silence, answer_by = ("consent" if within else "cancel"), stated + policy.law.answer_within
+    if law.next_notice == "renewed":
+        kind, silence, answer_by = NoticeKind.RENEWED_DELAY, Answer.CANCEL, last_day
     else:
-        silence, answer_by = "cancel", bound
+        consents = expected is not None and expected <= stated + policy.law.silence_consents_within
+        kind, silence = NoticeKind.FIRST_DELAY, Answer.CONSENT if consents else Answer.CANCEL
+        answer_by = stated + policy.law.answer_within
     words = f"the new date {expected}" if expected else "that no date can be given"
     return Duty(
         kind=DutyKind.NOTIFY,
@@ -443,7 +453,7 @@ def _legal_notice(
         why=f"tell the customer {words}, and ask",
         notice=kind,
         promised=expected,
-        basis=basis or "no supplier has given a date",
+        basis=basis,
         silence=silence,
         answer_by=answer_by,
     )

@@ -1,4 +1,4 @@
-"""Where one backorder stands, as the ledger tells it. Everything a decision needs, nothing personal; status is derived."""
+"""Where one backorder stands, as the ledger tells it. All a decision needs, nothing personal; status is derived."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,6 @@ class Status(StrEnum):
     IN_TRANSIT = "in transit"
     ALLOCATED = "allocated"
     SHIPPING = "shipping"
-    SHIPPED = "shipped"
     CANCELLED = "cancelled"
     REFUND_DUE = "refund due"
     CLOSED = "closed"
@@ -106,7 +105,7 @@ class PaymentPosition(Frozen):
 
 
 class ParcelState(StrEnum):
-    """PLANNED: units set aside, not paid yet. BOOKED: label made. POSSESSED: the carrier holds it (that is 'shipped')."""
+    """PLANNED: set aside. BOOKED: the label is made. POSSESSED: the carrier holds it, and only that is 'shipped'."""
 
     PLANNED = "planned"
     BOOKED = "booked"

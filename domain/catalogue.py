@@ -39,7 +39,7 @@ class Supplier(Frozen):
     connector: str = "http"
     """Entry-point name in the group `promisekeeper.connectors`."""
     connector_config: dict[str, Any] = Field(default_factory=dict)
-    """What that connector's own Config model reads. `env:NAME` as a value is read from the environment variable NAME."""
+    """What that connector's own Config model reads. A value `env:NAME` is read from the environment variable NAME."""
     terms: str = "net30"
     """Payment terms; a part of the merge key."""
     cut_off: CutOff = CutOff()

@@ -1,7 +1,8 @@
 """An order line as it comes in: the one model that starts a backorder, however it arrives."""
 
 import hashlib
-from datetime import date, datetime
+import json
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +12,12 @@ from pydantic import AfterValidator, Field, StringConstraints
 from domain.errors import OrderRefused
 from domain.values import Currency, Frozen, Id, Instant, PositiveQuantity, Price, Sku, round_money
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+CLOCKS_APART = timedelta(minutes=5)
+"""How far a sender's clock may be ahead of ours."""
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
 
 
 def _known_zone(name: str) -> str:
@@ -79,8 +85,21 @@ class Order(Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the content: the same id with another fingerprint is a conflict, not a repeat."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 over the content: the same id with another fingerprint is a conflict, not a repeat.
+
+        Fields left at their default do not count, so that a field added later changes no old fingerprint.
+        """
+        content = self.model_dump(exclude_defaults=True)
+        return hashlib.sha256(json.dumps(content, default=_canonical, sort_keys=True).encode()).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    """One spelling for one value: 20 and 20.00 are the same price, 08:00Z and 10:00+02:00 the same instant."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
 
 
 def refuse_nonsense(order: Order, now: datetime) -> None:
@@ -90,7 +109,7 @@ def refuse_nonsense(order: Order, now: datetime) -> None:
         OrderRefused: the promised date lies before the day of the order, or the order lies in the future.
     """
     ordered_at = order.ordered_at or now
-    if ordered_at > now.replace(microsecond=0) and (ordered_at - now).total_seconds() > 300:
+    if ordered_at - now > CLOCKS_APART:
         raise OrderRefused(f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again")
     if order.promised_by is not None:
         today = now.astimezone(ZoneInfo(order.ship_to.zone)).date()

@@ -3,7 +3,7 @@
 The `PurchaseOrder` workflow does the duty that is due, or sleeps until the earliest one or a message.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -43,18 +43,29 @@ class PurchaseOrderDuty(Frozen):
     operation_id: str | None = None
 
 
+NOTHING_POSTPONED: Mapping[PurchaseOrderDutyKind, datetime] = {}
+
+
 def next_duty(
-    position: PurchaseOrderPosition, now: datetime, *, shares_changed: bool = False
+    position: PurchaseOrderPosition,
+    now: datetime,
+    postponed: Mapping[PurchaseOrderDutyKind, datetime] = NOTHING_POSTPONED,
+    *,
+    shares_changed: bool = False,
 ) -> PurchaseOrderDuty | None:
-    """The duty that is due at `now`, else the one that falls due first; None when only a message can move it or it is over.
+    """The most important duty due at `now`, else the one that falls due first; None when only a message can move it.
 
     Args:
         position: where the purchase order stands.
         now: the present instant.
+        postponed: duties that could not be done when last tried, and when to try them again.
         shares_changed: customers gave shares back since the last look, so a lower quantity may be asked for.
     """
     ahead: PurchaseOrderDuty | None = None
-    for duty in _duties(position, now, shares_changed):
+    for found in _duties(position, now, shares_changed):
+        duty = found
+        if (again := postponed.get(found.kind)) and again > found.at:
+            duty = found.model_copy(update={"at": again})
         if duty.at <= now:
             return duty
         if ahead is None or duty.at < ahead.at:
@@ -135,7 +146,10 @@ def _silence(position: PurchaseOrderPosition, place: OperationPosition) -> Itera
     withdrawn = any(o.kind is OperationKind.CANCEL for o in position.operations)
     if position.chases < terms.chase_at_most:
         yield PurchaseOrderDuty(
-            kind=PurchaseOrderDutyKind.CHASE, at=due, why=f"chase {position.supplier_name} for its acknowledgement"
+            kind=PurchaseOrderDutyKind.CHASE,
+            at=due,
+            why=f"chase {position.supplier_name} for its acknowledgement",
+            operation_id=place.operation_id,
         )
     elif terms.can_cancel and not withdrawn:
         yield PurchaseOrderDuty(
@@ -146,8 +160,8 @@ def _silence(position: PurchaseOrderPosition, place: OperationPosition) -> Itera
             kind=PurchaseOrderDutyKind.ASK_OPERATOR,
             at=due,
             why=(
-                f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. Call them; "
-                "then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
+                f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. "
+                "Call them; then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
             ),
         )
     if position.overdue_told_at is None and position.chases >= terms.chase_at_most:

@@ -1,4 +1,4 @@
-"""What the tests stand on: one PostgreSQL and one Temporal server a session, both real, both started when first asked for.
+"""What the tests stand on: one PostgreSQL and one Temporal server a session, both real and started lazily.
 
 A test that needs a ledger takes `ledger_dsn` (fresh for each test) or, to make several, `new_ledger`. A workflow test
 takes `env`: a real Temporal server whose workflows each have a clock of their own that `env.fast_forward` moves.
@@ -7,12 +7,11 @@ takes `env`: a real Temporal server whose workflows each have a clock of their o
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -22,31 +21,36 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from devstack import postgres, temporal_server
-from devstack.processes import as_user
+from devstack.ownership import FolderTakenError, Records, sole_owner
+from devstack.processes import Supervisor
 
+_SESSIONS = Path(tempfile.gettempdir()) / f"promisekeeper-tests-{os.getuid()}"
 _NOTHING_TO_LOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncIterator[postgres.Postgres]:
     """A PostgreSQL of this session's own, in a temporary folder that goes with it."""
-    folder = Path(tempfile.mkdtemp(prefix="pk-"))
+    await asyncio.to_thread(_clear_up_after_killed_sessions)
+    _SESSIONS.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=_SESSIONS))
     server = postgres.Postgres(folder / "postgres", settings=_NOTHING_TO_LOSE)
-    await asyncio.to_thread(server.prepare)
-    with (folder / "postgres.log").open("wb") as log:
-        process = subprocess.Popen(
-            server.command, stdout=log, stderr=log, start_new_session=True, **as_user(server.user)
-        )
-    try:
-        while not await server.ready():
-            if process.poll() is not None:
-                pytest.fail(f"PostgreSQL did not start:\n{(folder / 'postgres.log').read_text()}")
-            await asyncio.sleep(0.02)
-        yield server
-    finally:
-        process.send_signal(postgres.STOP_SIGNAL)
-        process.wait(timeout=30)
-        shutil.rmtree(folder)
+    with sole_owner(folder):
+        supervisor = Supervisor(folder, [postgres.part(server)], tell=print)
+        try:
+            await supervisor.start()
+            yield server
+        finally:
+            await supervisor.stop()
+    shutil.rmtree(folder)
+
+
+def _clear_up_after_killed_sessions() -> None:
+    # run/ appears only after its owner has taken the folder, so one that is just being made is not mistaken
+    for run in _SESSIONS.glob("*/run"):
+        with suppress(FolderTakenError), sole_owner(run.parent):
+            Records(run).end_all()
+            shutil.rmtree(run.parent)
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +67,7 @@ def new_ledger(postgres_server: postgres.Postgres, ledger_template: str) -> Call
     """Gives `with new_ledger() as dsn`: an empty ledger with all migrations, dropped at the end of the block."""
 
     @contextmanager
-    def clone() -> Iterator[str]:
+    def clone() -> Generator[str]:
         name = f"ledger_{uuid.uuid4().hex}"
         with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
             admin.execute(
@@ -85,9 +89,8 @@ def ledger_dsn(new_ledger: Callable[[], AbstractContextManager[str]]) -> Iterato
 
 
 @pytest.fixture(scope="session")
-async def env(request: pytest.FixtureRequest) -> AsyncIterator[WorkflowEnvironment]:
+async def env() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal server. Time stands at now for every workflow until `env.fast_forward(handle, timedelta(...))`."""
-    request.config.stash[_ran_temporal] = True
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         # disabled: else an idle workflow jumps to its next timer before the test's signal arrives
         ts_config=TimeSkippingConfig(enabled=False),
@@ -104,7 +107,6 @@ async def env(request: pytest.FixtureRequest) -> AsyncIterator[WorkflowEnvironme
         await environment.shutdown()
 
 
-_ran_temporal = pytest.StashKey[bool]()
 _exit_status = pytest.StashKey[int]()
 
 
@@ -120,7 +122,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     Now and then an interpreter that ran a Temporal worker aborts while it is torn down, after all work is done
     (sdk-python#300). Everything is reported and closed by now; only that teardown is skipped.
     """
-    if config.stash.get(_ran_temporal, False) and _exit_status in config.stash:
+    if _exit_status in config.stash:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config.stash[_exit_status])

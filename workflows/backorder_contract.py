@@ -14,7 +14,7 @@ from pydantic import Field
 from temporalio.common import SearchAttributeKey
 
 from domain import names
-from domain.backorder_duty import Duty
+from domain.backorder_duty import Duty, Policy
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy
 from domain.orders import Order
 from domain.values import Frozen
@@ -67,7 +67,7 @@ class CancelRequest(Frozen):
 
 
 class CancelOutcome(StrEnum):
-    """How a cancellation ended. The carrier's possession is the line: before it the cancel wins, after it the parcel."""
+    """How a cancellation ended. The carrier's possession is the line: before it the cancel wins, after it not."""
 
     CANCELLED = "cancelled"
     """Nothing ships; every cent taken is refunded or being refunded."""
@@ -129,8 +129,9 @@ class Standing(Frozen):
 
 
 class Carried(Frozen):
-    """What one run hands to the next on continue-as-new."""
+    """What one run hands to the next on continue-as-new. Nothing a sender of orders needs."""
 
+    accepted: bool = False
+    policy: Policy | None = None
     steps: dict[str, int] = Field(default_factory=dict)
-    undo: tuple[str, ...] = ()
-    look_again: bool = True
+    """How often each step was taken, so that keys stay unique."""

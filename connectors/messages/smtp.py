@@ -68,7 +68,7 @@ class SmtpMessages:
             raise Retryable(f"the mail server did not take the mail ({type(failure).__name__}: {failure})") from failure
 
     def _composed(self, mail: Mail) -> tuple[EmailMessage, str]:
-        """The mail on the wire, and its recipient. Line breaks cannot smuggle in a header: the header type refuses them."""
+        """The mail on the wire, and its recipient. The header types refuse line breaks, which could smuggle in a header."""
         try:
             recipient = Address(addr_spec=mail.to)
             message = EmailMessage(policy=SMTP)

@@ -229,9 +229,7 @@ class HttpConnector:
 
     async def poll(self, cursor: str | None) -> Batch:
         """This profile pushes. Raises: Unsupported, always."""
-        raise Unsupported(
-            f"supplier {self._supplier_id!r} sends webhooks; nothing can be polled (cursor {cursor!r})"
-        )
+        raise Unsupported(f"supplier {self._supplier_id!r} sends webhooks; nothing can be polled (cursor {cursor!r})")
 
     def verify(self, message: Inward) -> None:
         """Check signature, age and addressee (each supplier has its own secret). Raises: Undecodable."""

@@ -226,6 +226,7 @@ create table inbox_event (                           -- what a message says, one
     n          integer not null,
     po_number  text,
     event      jsonb not null,                       -- domain.supplier_events.SupplierEvent
+    prefer     text,                                 -- the backorder that was told of a receipt: served before the rank
     applied_at timestamptz,
     outcome    text,                                 -- what became of it, in words
     primary key (inbox_id, n)
@@ -327,7 +328,9 @@ create table announcement (                          -- a word owed to a workflo
     owed_at         timestamptz not null,
     told_at         timestamptz
 );
-create index announcement_owed on announcement (owed_by) where told_at is null;
+-- A word is owed once at a time; owing it again gives the row a new id (ledger/announcements.py says why).
+create unique index announcement_owed on announcement (owed_by, workflow_id, word) where told_at is null;
+create index announcement_untold on announcement (announcement_id) where told_at is null;
 
 create table journal (                               -- every business fact once; the key is what makes a repeat harmless
     key     text primary key,
@@ -339,3 +342,4 @@ create table journal (                               -- every business fact once
     seq     bigint generated always as identity
 );
 create index journal_subject on journal (subject, seq);
+create unique index journal_order on journal (seq);

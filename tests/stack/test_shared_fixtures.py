@@ -1,7 +1,5 @@
 """The session's servers themselves: what every other test takes for granted."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import psycopg

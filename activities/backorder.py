@@ -1,0 +1,446 @@
+"""The steps of a backorder, each one business fact in the ledger or one effect outside it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.announcing import tell
+from activities.receipts import keep_receipt
+from activities.steps import (
+    Accepted,
+    AcceptStep,
+    Answered,
+    AnswerStep,
+    BackorderStep,
+    CancelStep,
+    DutyStep,
+    NotifyStep,
+    RawReceiptStep,
+    ReleaseStep,
+    TextStep,
+)
+from domain.backorder_duty import Policy, legal_deadline, local_day, refund_by
+from domain.backorder_position import (
+    BackorderPosition,
+    NoticeKind,
+    ParcelPosition,
+    ParcelState,
+    PaymentKind,
+    PaymentState,
+    PaymentTerms,
+)
+from domain.calendars import end_of_day
+from domain.names import backorder_workflow_id, purchase_order_workflow_id
+from domain.orders import refuse_nonsense
+
+if TYPE_CHECKING:
+    from activities.world import World
+    from connectors.messages.rendering import NoticeContext
+
+
+class BackorderActivities:
+    """Steps of `Backorder` workflows. Each returns the position after it."""
+
+    def __init__(self, world: World) -> None:
+        """Use the open connections of this worker."""
+        self._world = world
+        self._ledger = world.ledger
+
+    @activity.defn
+    async def accept(self, step: AcceptStep) -> Accepted:
+        """Take the order into the books, once.
+
+        Raises:
+            ApplicationError: type OrderRefused or OrderConflict, never retried.
+        """
+        from ledger import backorders
+
+        settings = self._world.settings
+        if await backorders.fingerprint(self._ledger, step.order.backorder_id) is None:
+            refuse_nonsense(step.order, step.at)
+        policy = Policy(
+            payment=PaymentTerms(deposit_above=settings.deposit_above, deposit_share=settings.deposit_share)
+        )
+        ordered_on = local_day(step.order.ordered_at or step.at, step.order.ship_to.zone)
+        ship_by = step.order.promised_by or ordered_on + policy.law.default_ship_within
+        position = await backorders.accept(
+            self._ledger,
+            step.order,
+            key=step.key,
+            at=step.at,
+            legal_deadline=end_of_day(ship_by, step.order.ship_to.zone),
+        )
+        return Accepted(position=position, policy=policy)
+
+    @activity.defn
+    async def look(self, backorder_id: str) -> BackorderPosition:
+        """Read where the backorder stands."""
+        from ledger import backorders
+
+        return await backorders.position(self._ledger, backorder_id)
+
+    @activity.defn
+    async def source(self, step: BackorderStep) -> BackorderPosition:
+        """Claim supply: free stock, a share of an open purchase order, or a new one."""
+        from ledger import supply
+
+        await supply.source(self._ledger, step.backorder_id, key=step.key, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def request_cancel(self, step: CancelStep) -> BackorderPosition:
+        """Record that the backorder is to be cancelled; from now on it takes no new supply and books no parcel."""
+        from ledger import backorders
+
+        return await backorders.request_cancel(
+            self._ledger, step.backorder_id, key=step.key, at=step.at, by=step.by, reason=step.reason
+        )
+
+    @activity.defn
+    async def settle_payments(self, step: BackorderStep) -> BackorderPosition:
+        """Learn what became of charges whose answer was lost, so that none is missed by the refund."""
+        from ledger import backorders, payments
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        for payment in position.payments:
+            if payment.kind is PaymentKind.REFUND or payment.state is not PaymentState.REQUESTED:
+                continue
+            result = await self._world.payments.lookup(key=payment.payment_id)
+            await payments.settle(
+                self._ledger,
+                payment.payment_id,
+                at=step.at,
+                outcome=result.outcome.value if result else "declined",
+                reference=result.reference if result else "",
+                reason=result.reason if result else "withdrawn before the provider saw it",
+            )
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    @activity.defn
+    async def void_parcels(self, step: BackorderStep) -> BackorderPosition:
+        """Stop parcels the carrier does not hold yet. What it holds is shipped, whatever was asked."""
+        from connectors.fulfilment.interface import VoidOutcome
+        from ledger import backorders, parcels
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        for parcel in position.parcels:
+            # A paid parcel may have been booked by a try whose answer was lost: the carrier is asked about it, too.
+            maybe_booked = parcel.state is ParcelState.BOOKED or (parcel.state is ParcelState.PLANNED and parcel.paid)
+            if not maybe_booked:
+                continue
+            if await self._world.carrier.void(parcel_id=parcel.parcel_id) is VoidOutcome.VOIDED:
+                await parcels.void(self._ledger, parcel.parcel_id, at=step.at)
+            else:
+                await self._record_possession(parcel.parcel_id)
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    @activity.defn
+    async def release_supply(self, step: ReleaseStep) -> BackorderPosition:
+        """Give shares and goods back: to the next backorder in rank, else to stock, never to this one."""
+        from ledger import backorders, supply
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        deadline = refund_by(position, step.policy, step.at)
+        await supply.release_supply(self._ledger, step.backorder_id, key=step.key, at=step.at, refund_deadline=deadline)
+        return await self._told(step)
+
+    @activity.defn
+    async def refund(self, step: BackorderStep) -> BackorderPosition:
+        """Give back what was taken for goods that do not ship: each capture once, by its key."""
+        from connectors.payments.interface import PaymentOutcome
+        from ledger import backorders, payments
+
+        for planned in await payments.plan_refunds(self._ledger, step.backorder_id, at=step.at):
+            result = await self._world.payments.refund(
+                key=planned.payment_id,
+                charge_key=planned.charge_key,
+                amount=planned.amount,
+                currency=planned.currency,
+            )
+            if result.outcome is not PaymentOutcome.SUCCEEDED:
+                raise ApplicationError(
+                    f"the provider declined the refund {planned.payment_id}: {result.reason}. Ask them why, and "
+                    "whether they can refund it under the same key",
+                    type="RefundDeclined",
+                    non_retryable=True,
+                )
+            await payments.settle(
+                self._ledger,
+                planned.payment_id,
+                at=step.at,
+                outcome="succeeded",
+                reference=result.reference,
+                reason=result.reason,
+            )
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    @activity.defn
+    async def take_payment(self, step: DutyStep) -> BackorderPosition:
+        """Charge a deposit, or a parcel whose goods are here. The books know of it before the provider does."""
+        from ledger import payments
+
+        duty = step.duty
+        payment_id, parcel_id = duty.payment_id or "", duty.parcel_id
+        if parcel_id is None:
+            await payments.plan_deposit(
+                self._ledger, step.backorder_id, payment_id=payment_id, at=step.at, amount=duty.amount or Decimal(0)
+            )
+        else:
+            await payments.plan_charge(
+                self._ledger, step.backorder_id, payment_id=payment_id, parcel_id=parcel_id, at=step.at
+            )
+        planned = await payments.payment(self._ledger, payment_id)
+        result = await self._world.payments.charge(
+            key=payment_id, payment_method=planned.payment_method, amount=planned.amount, currency=planned.currency
+        )
+        return await payments.settle(
+            self._ledger,
+            payment_id,
+            at=step.at,
+            outcome=result.outcome.value,
+            reference=result.reference,
+            reason=result.reason,
+        )
+
+    @activity.defn
+    async def plan_parcel(self, step: DutyStep) -> BackorderPosition:
+        """Set allocated units aside as one parcel."""
+        from ledger import parcels
+
+        return await parcels.plan_parcel(
+            self._ledger, step.backorder_id, parcel_id=step.duty.parcel_id or "", at=step.at
+        )
+
+    @activity.defn
+    async def book_parcel(self, step: DutyStep) -> BackorderPosition:
+        """Make the label and ask for collection. Not yet shipped: that is the carrier's possession."""
+        from ledger import backorders, parcels
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        contact = await backorders.contact(self._ledger, step.backorder_id)
+        parcel = _parcel(position, step.duty.parcel_id)
+        label = await self._world.carrier.book(
+            parcel_id=parcel.parcel_id, ship_to=contact.ship_to, sku=position.sku, quantity=parcel.quantity
+        )
+        await parcels.book(self._ledger, parcel.parcel_id, at=step.at, tracking=label.tracking)
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    @activity.defn
+    async def check_carrier(self, step: DutyStep) -> BackorderPosition:
+        """Ask whether the carrier holds the parcel, in case its own word was lost."""
+        from ledger import backorders
+
+        await self._record_possession(step.duty.parcel_id or "")
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    @activity.defn
+    async def promise(self, step: DutyStep) -> BackorderPosition:
+        """Record a promise and whose word it rests on."""
+        from ledger import backorders
+
+        return await backorders.set_promise(
+            self._ledger,
+            step.backorder_id,
+            key=step.key,
+            at=step.at,
+            promised=step.duty.promised,
+            basis=step.duty.basis,
+        )
+
+    @activity.defn
+    async def notify(self, step: NotifyStep) -> BackorderPosition:
+        """Write a notice into the books, send it, record that it was sent, and what it changes."""
+        from connectors.messages.rendering import render_notice
+        from ledger import backorders, notices
+
+        kind = step.duty.notice
+        if kind is None:
+            raise ApplicationError("a duty to notify names no notice", non_retryable=True)
+        notice_id = step.key
+        await notices.write(
+            self._ledger,
+            step.backorder_id,
+            notice_id=notice_id,
+            kind=kind,
+            at=step.at,
+            promised=step.duty.promised,
+            silence=step.duty.silence,
+            answer_by=step.duty.answer_by,
+        )
+        context = await self._notice_context(step, notice_id)
+        await self._world.messages.send(render_notice(kind, context))
+        await notices.sent(self._ledger, notice_id, at=step.at)
+        if kind in {NoticeKind.DATE_CHANGED, NoticeKind.FIRST_DELAY, NoticeKind.RENEWED_DELAY}:
+            await backorders.set_promise(
+                self._ledger,
+                step.backorder_id,
+                key=f"{step.key}/promise",
+                at=step.at,
+                promised=step.duty.promised,
+                basis=step.duty.basis,
+            )
+        return await self._rank_by_law(step, step.policy)
+
+    @activity.defn
+    async def record_answer(self, step: AnswerStep) -> Answered:
+        """Record what the customer answered to a notice; the first consent and any cancel count."""
+        from ledger import notices
+
+        outcome = await notices.answer(
+            self._ledger, step.backorder_id, step.notice_id, key=step.key, at=step.at, answer=step.answer
+        )
+        return Answered(outcome=outcome, position=await self._rank_by_law(step, step.policy))
+
+    @activity.defn
+    async def raise_attention(self, step: TextStep) -> BackorderPosition:
+        """Say in plain words what an operator is needed for."""
+        from ledger import backorders
+
+        return await backorders.raise_attention(
+            self._ledger, step.backorder_id, key=step.key, at=step.at, what=step.text
+        )
+
+    @activity.defn
+    async def settle_attention(self, step: TextStep) -> BackorderPosition:
+        """Record how it was settled."""
+        from ledger import backorders
+
+        return await backorders.settle_attention(
+            self._ledger, step.backorder_id, key=step.key, at=step.at, how=step.text
+        )
+
+    @activity.defn
+    async def forgive_suppliers(self, step: BackorderStep) -> BackorderPosition:
+        """Let every supplier be asked again, those included that let this backorder down."""
+        from ledger import backorders
+
+        return await backorders.forgive_suppliers(self._ledger, step.backorder_id, key=step.key, at=step.at)
+
+    @activity.defn
+    async def take_receipt(self, step: RawReceiptStep) -> BackorderPosition:
+        """Keep a receipt that was signalled to this backorder, and apply it; this backorder is served first."""
+        from ledger import backorders, inbox
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        supplier_id = next((claim.supplier_id for claim in position.claims), None)
+        if supplier_id is None:
+            trouble: str | None = (
+                "A receipt was signalled to this backorder, which waits for no supplier: " + step.raw[:500]
+            )
+        else:
+            po_number, trouble = await keep_receipt(
+                self._ledger, step.raw, at=step.at, supplier_id=supplier_id, prefer=step.backorder_id
+            )
+            if po_number:
+                await inbox.apply_events(self._ledger, po_number, at=step.at)
+                await tell(self._ledger, purchase_order_workflow_id(po_number), step.at)
+        if trouble:
+            await backorders.raise_attention(
+                self._ledger, step.backorder_id, key=f"{step.key}/attention", at=step.at, what=trouble
+            )
+        return await self._told(step)
+
+    @activity.defn
+    async def close(self, step: BackorderStep) -> BackorderPosition:
+        """Close the backorder; the books must balance."""
+        from ledger import backorders
+
+        return await backorders.close(self._ledger, step.backorder_id, key=step.key, at=step.at)
+
+    async def _told(self, step: BackorderStep) -> BackorderPosition:
+        """Tell the workflows concerned what this one owes them, and read the position."""
+        from ledger import backorders
+
+        await tell(self._ledger, backorder_workflow_id(step.backorder_id), step.at)
+        return await backorders.position(self._ledger, step.backorder_id)
+
+    async def _rank_by_law(self, step: BackorderStep, policy: Policy) -> BackorderPosition:
+        """After a notice or an answer the legal date may have moved, and with it the place in the queue."""
+        from ledger import backorders
+
+        position = await backorders.position(self._ledger, step.backorder_id)
+        return await backorders.set_legal_deadline(
+            self._ledger,
+            step.backorder_id,
+            key=f"{step.key}/legal-deadline",
+            at=step.at,
+            legal_deadline=legal_deadline(position, policy),
+        )
+
+    async def _record_possession(self, parcel_id: str) -> None:
+        from ledger import parcels
+
+        event = await self._world.carrier.possession(parcel_id=parcel_id)
+        if event:
+            await parcels.possess(self._ledger, parcel_id, event_id=event.event_id, at=event.possessed_at)
+
+    async def _notice_context(self, step: NotifyStep, notice_id: str) -> NoticeContext:
+        from email.utils import parseaddr
+
+        from connectors.messages.links import answer_link
+        from connectors.messages.rendering import NoticeContext
+        from ledger import backorders
+
+        settings, duty = self._world.settings, step.duty
+        position = await backorders.position(self._ledger, step.backorder_id)
+        contact = await backorders.contact(self._ledger, step.backorder_id)
+        shop_name, shop_address = parseaddr(settings.mail_from)
+        parcel = _parcel(position, duty.parcel_id) if duty.parcel_id else None
+        declined = [p for p in position.payments if p.state is PaymentState.DECLINED]
+        refunded = sum(p.amount for p in position.payments if p.kind is PaymentKind.REFUND)
+        return NoticeContext(
+            key=notice_id,
+            to=contact.email,
+            shop_name=shop_name or shop_address,
+            mail_domain=shop_address.rpartition("@")[2],
+            customer_name=contact.name,
+            sales_order=position.sales_order,
+            item_name=position.item_name,
+            sku=position.sku,
+            quantity=_quantity_told(position, duty.notice, parcel),
+            remaining=position.open if duty.notice in {NoticeKind.SHIPPED, NoticeKind.CANCELLED} else 0,
+            currency=position.currency,
+            first_promise=position.first_promise,
+            previous_date=position.current_promise,
+            new_date=duty.promised,
+            reason="our supplier has given us a later date"
+            if duty.promised
+            else "our supplier has not given us a date",
+            answer_url=answer_link(
+                settings.public_url, settings.link_secret.get_secret_value(), step.backorder_id, notice_id
+            ),
+            silence_means=duty.silence,
+            answer_by=duty.answer_by,
+            amount=parcel.charge_amount if parcel else (declined[-1].amount if declined else None),
+            hold_until=local_day(_first_declined(position, step) + step.policy.payment.hold_goods, position.zone),
+            tracking=parcel.tracking if parcel else None,
+            cancelled_by=position.cancelled_by,
+            refund_amount=refunded or None,
+            refund_deadline=position.refund_deadline,
+        )
+
+
+def _parcel(position: BackorderPosition, parcel_id: str | None) -> ParcelPosition:
+    for parcel in position.parcels:
+        if parcel.parcel_id == parcel_id:
+            return parcel
+    raise ApplicationError(f"{position.backorder_id} has no parcel {parcel_id!r}", non_retryable=True)
+
+
+def _quantity_told(position: BackorderPosition, notice: NoticeKind | None, parcel: ParcelPosition | None) -> int:
+    """The units a notice is about."""
+    if parcel:
+        return parcel.quantity
+    if notice is NoticeKind.CANCELLED:
+        return position.cancelled
+    return position.open or position.ordered
+
+
+def _first_declined(position: BackorderPosition, step: NotifyStep) -> datetime:
+    declined = [p.settled_at for p in position.payments if p.state is PaymentState.DECLINED and p.settled_at]
+    return min(declined, default=step.at)

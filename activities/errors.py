@@ -1,0 +1,33 @@
+"""One place where errors become Temporal's: final ones are not retried, others wait as long as they were asked to."""
+
+from typing import Any
+
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+
+class InTradeWords(Interceptor):
+    """Worker interceptor: turns the errors of `domain/` and `connectors/` into typed `ApplicationError`s."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap every activity."""
+        return _Translating(next)
+
+
+class _Translating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        from connectors.errors import Refused, Retryable, Undecodable, Unknown, Unsupported
+        from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefused
+
+        try:
+            return await self.next.execute_activity(input)
+        except (OrderRefused, OrderConflict, NotFound) as final:
+            raise ApplicationError(
+                str(final), type=type(final).__name__, non_retryable=True, category=ApplicationErrorCategory.BENIGN
+            ) from final
+        except (Refused, Undecodable, Unsupported, BooksDoNotBalance) as final:
+            raise ApplicationError(str(final), type=type(final).__name__, non_retryable=True) from final
+        except Retryable as later:
+            raise ApplicationError(str(later), type="Retryable", next_retry_delay=later.after) from later
+        except Unknown as unknown:
+            raise ApplicationError(str(unknown), type="Unknown") from unknown

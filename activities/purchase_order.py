@@ -1,0 +1,395 @@
+"""The steps of a purchase order, each one business fact in the ledger or one exchange with the supplier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.announcing import tell
+from activities.receipts import keep_receipt
+from activities.steps import (
+    HoldStep,
+    OperationStep,
+    PurchaseOrderReceiptStep,
+    PurchaseOrderStep,
+    PurchaseOrderTextStep,
+)
+from domain.names import purchase_order_workflow_id
+from domain.purchase_order_position import PurchaseOrderPosition
+from domain.supplier_events import OrderAck, SupplierEvent
+
+if TYPE_CHECKING:
+    from activities.world import World
+    from connectors.suppliers.interface import Capabilities, Connector, Envelope, Request
+    from ledger.operations import PlannedOperation, StoredOperation
+
+
+class PurchaseOrderActivities:
+    """Steps of `PurchaseOrder` workflows. Each returns the position after it."""
+
+    def __init__(self, world: World) -> None:
+        """Use the open connections of this worker."""
+        self._world = world
+        self._ledger = world.ledger
+
+    @activity.defn(name="look_at_purchase_order")
+    async def look(self, po_number: str) -> PurchaseOrderPosition:
+        """Read where the purchase order stands."""
+        return await self._position(po_number)
+
+    @activity.defn
+    async def freeze(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Stop collecting; later shares go to the next order. One without shares is closed, with nothing sent."""
+        from ledger import purchase_orders
+
+        await purchase_orders.freeze(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def hold(self, step: HoldStep) -> PurchaseOrderPosition:
+        """Keep collecting past the cut-off, or stop doing so."""
+        from ledger import purchase_orders
+
+        await purchase_orders.hold(self._ledger, step.po_number, key=step.key, at=step.at, held=step.held)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def release_now(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Do not wait for the cut-off."""
+        from ledger import purchase_orders
+
+        await purchase_orders.release_now(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def render(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Write the order in the supplier's format, once, and keep the bytes."""
+        from ledger import operations
+
+        await self._store(await operations.plan_place(self._ledger, step.po_number), step)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def reduce(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Write the request to take cancelled shares off, if there are any that nobody else wants."""
+        from ledger import changes
+
+        capabilities = await self._capabilities(step.po_number)
+        planned = await changes.plan_reduction(
+            self._ledger, step.po_number, key=step.key, at=step.at, can_cancel=_can_cancel(capabilities)
+        )
+        if planned:
+            await self._store(planned, step)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def withdraw(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Write the cancellation of the whole order, after its supplier stayed silent."""
+        from ledger import changes
+
+        planned = await changes.withdraw(self._ledger, step.po_number, key=step.key, at=step.at)
+        if planned:
+            await self._store(planned, step)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def deliver(self, step: OperationStep) -> PurchaseOrderPosition:
+        """Send stored bytes. If they may have left before, ask the supplier first and send only what did not arrive.
+
+        Raises:
+            ApplicationError: type Retryable while the supplier cannot be reached; Unsupported when the supplier can
+                neither be asked nor recognises a repeat, so that a person must find out.
+        """
+        from connectors.suppliers.interface import SendResult
+        from ledger import answers, operations
+
+        stored = await operations.stored_operation(self._ledger, step.operation_id)
+        connector = await self._world.supplier(stored.supplier_id)
+        envelope = _envelope(stored)
+        if stored.state == "unknown" and await self._found_at_supplier(connector, envelope, step):
+            return await self._told(step)
+        if stored.state not in {"rendered", "unknown"}:
+            return await self._told(step)
+        # From here on the bytes may have left, whatever becomes of this process: say so first.
+        await answers.record_send(
+            self._ledger, step.operation_id, key=f"{step.operation_id}/leaving", at=step.at, result="unknown"
+        )
+        receipt = await connector.send(envelope)
+        if receipt.result is SendResult.UNKNOWN:
+            raise ApplicationError(
+                f"no answer from {stored.supplier_id}: {receipt.reason}. It is asked before anything is sent again",
+                type="Unknown",
+            )
+        await answers.record_send(
+            self._ledger,
+            step.operation_id,
+            key=f"{step.operation_id}/{receipt.result}",
+            at=step.at,
+            result=receipt.result.value,
+            reference=receipt.reference,
+            reason=receipt.reason,
+        )
+        await self._keep_reply(stored, receipt.events, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def chase(self, step: OperationStep) -> PurchaseOrderPosition:
+        """Ask the supplier where its acknowledgement is; an answer that was lost on the way is taken."""
+        from connectors.errors import Unsupported
+        from ledger import operations, purchase_orders
+
+        stored = await operations.stored_operation(self._ledger, step.operation_id)
+        connector = await self._world.supplier(stored.supplier_id)
+        try:
+            status = await connector.lookup(_envelope(stored))
+        except Unsupported:
+            pass  # This supplier cannot be asked; the reminder is counted, and an operator is asked after the last one.
+        else:
+            await self._keep_reply(stored, status.events, at=step.at)
+        await purchase_orders.chased(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def apply_messages(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Apply every supplier message that waits in the inbox for this order, each once, and tell the backorders."""
+        from ledger import inbox
+
+        await inbox.apply_events(self._ledger, step.po_number, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def take_po_receipt(self, step: PurchaseOrderReceiptStep) -> PurchaseOrderPosition:
+        """Keep a receipt that was signalled to this order, then apply it."""
+        from ledger import inbox, purchase_orders
+
+        position = await self._position(step.po_number)
+        _, trouble = await keep_receipt(
+            self._ledger, step.raw, at=step.at, supplier_id=position.supplier_id, po_number=step.po_number
+        )
+        if trouble:
+            await purchase_orders.raise_attention(
+                self._ledger, step.po_number, key=f"{step.key}/attention", at=step.at, what=trouble
+            )
+        await inbox.apply_events(self._ledger, step.po_number, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def acknowledge_by_hand(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
+        """An operator heard the supplier confirm the order, exactly as ordered."""
+        from ledger import inbox
+
+        position = await self._position(step.po_number)
+        await inbox.store_message(
+            self._ledger,
+            position.supplier_id,
+            door="operator",
+            dedupe_key=step.key,
+            headers={},
+            body=step.text.encode(),
+            at=step.at,
+            events=[OrderAck(po_number=step.po_number, revision=position.revision)],
+        )
+        await inbox.apply_events(self._ledger, step.po_number, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def give_up_change(self, step: OperationStep) -> PurchaseOrderPosition:
+        """No answer came to a change: what was to be taken off stays, and goes to whoever waits."""
+        from ledger import answers
+
+        await answers.give_up_change(self._ledger, step.operation_id, key=step.key, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def tell_overdue(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """The goods did not come and nobody says when: the backorders' date is unknown from now on."""
+        from ledger import purchase_orders
+
+        await purchase_orders.tell_overdue(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def close_short(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Nothing more will come: the backorders look for supply elsewhere."""
+        from ledger import purchase_orders
+
+        await purchase_orders.close_short(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._told(step)
+
+    @activity.defn(name="close_purchase_order")
+    async def close(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Close an order with nothing open."""
+        from ledger import purchase_orders
+
+        await purchase_orders.close(self._ledger, step.po_number, key=step.key, at=step.at)
+        return await self._position(step.po_number)
+
+    @activity.defn(name="raise_purchase_order_attention")
+    async def raise_attention(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
+        """Say in plain words what an operator is needed for."""
+        from ledger import purchase_orders
+
+        await purchase_orders.raise_attention(self._ledger, step.po_number, key=step.key, at=step.at, what=step.text)
+        return await self._position(step.po_number)
+
+    @activity.defn(name="settle_purchase_order_attention")
+    async def settle_attention(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
+        """Record how it was settled."""
+        from ledger import purchase_orders
+
+        await purchase_orders.settle_attention(self._ledger, step.po_number, key=step.key, at=step.at, how=step.text)
+        return await self._position(step.po_number)
+
+    async def _told(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Tell the backorders what this order owes them, and read the position."""
+        await tell(self._ledger, purchase_order_workflow_id(step.po_number), step.at)
+        return await self._position(step.po_number)
+
+    async def _capabilities(self, po_number: str) -> Capabilities:
+        from ledger import purchase_orders
+
+        supplier_id = (await purchase_orders.position(self._ledger, po_number)).supplier_id
+        return (await self._world.supplier(supplier_id)).capabilities
+
+    async def _position(self, po_number: str) -> PurchaseOrderPosition:
+        from ledger import purchase_orders
+
+        capabilities = await self._capabilities(po_number)
+        return await purchase_orders.position(
+            self._ledger,
+            po_number,
+            can_reduce=capabilities.reduce_line,
+            can_cancel=_can_cancel(capabilities),
+        )
+
+    async def _store(self, planned: PlannedOperation, step: PurchaseOrderStep) -> None:
+        from connectors.suppliers.interface import WireIds
+        from ledger import operations
+
+        connector = await self._world.supplier(planned.supplier_id)
+        envelope = connector.render(_request(planned), WireIds(operation_id=planned.operation_id))
+        await operations.store_operation(
+            self._ledger,
+            planned.operation_id,
+            supplier_id=planned.supplier_id,
+            po_number=planned.po_number,
+            kind=planned.kind,
+            revision=planned.revision,
+            content_type=envelope.content_type,
+            headers=envelope.headers,
+            body=envelope.body,
+            key=f"{planned.operation_id}/rendered",
+            at=step.at,
+        )
+
+    async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool:
+        """Whether an operation that may have left has arrived; if so, it is recorded as delivered."""
+        from connectors.errors import Unsupported
+        from connectors.suppliers.interface import Idempotency
+        from ledger import answers, operations
+
+        try:
+            status = await connector.lookup(envelope)
+        except Unsupported:
+            if connector.capabilities.idempotency is Idempotency.NONE:
+                raise
+            return False  # It cannot be asked, but knows the same bytes when it sees them again.
+        if not status.found:
+            return False
+        await answers.record_send(
+            self._ledger,
+            step.operation_id,
+            key=f"{step.operation_id}/delivered",
+            at=step.at,
+            result="delivered",
+            reference=status.reference,
+            reason="found at the supplier when asked",
+        )
+        stored = await operations.stored_operation(self._ledger, step.operation_id)
+        await self._keep_reply(stored, status.events, at=step.at)
+        return True
+
+    async def _keep_reply(self, stored: StoredOperation, events: Sequence[SupplierEvent], *, at: datetime) -> None:
+        """A business answer that came with the supplier's response goes the way of every message: inbox, then books."""
+        from ledger import inbox
+
+        if not events:
+            return
+        said = "\n".join(event.model_dump_json() for event in events)
+        await inbox.store_message(
+            self._ledger,
+            stored.supplier_id,
+            door="reply",
+            dedupe_key=f"{stored.operation_id}/reply/{_digest(said)}",
+            headers={},
+            body=said.encode(),
+            at=at,
+            events=events,
+        )
+        await inbox.apply_events(self._ledger, stored.po_number, at=at)
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _can_cancel(capabilities: Capabilities) -> bool:
+    from connectors.suppliers.interface import CancelWay
+
+    return capabilities.cancel in {CancelWay.API, CancelWay.REQUEST_REPLY}
+
+
+def _envelope(stored: StoredOperation) -> Envelope:
+    from connectors.suppliers.interface import Envelope
+
+    return Envelope(
+        operation_id=stored.operation_id,
+        po_number=stored.po_number,
+        kind=stored.kind,
+        revision=stored.revision,
+        content_type=stored.content_type,
+        body=stored.body,
+        headers=stored.headers,
+    )
+
+
+def _request(planned: PlannedOperation) -> Request:
+    """A planned operation in the words that connectors render."""
+    from connectors.suppliers.interface import Cancel, Change, OrderLine, Place
+
+    lines = tuple(
+        OrderLine(
+            line_no=line.line_no,
+            sku=line.sku,
+            supplier_sku=line.supplier_sku,
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+        )
+        for line in planned.lines
+    )
+    if planned.kind == "place":
+        return Place(
+            po_number=planned.po_number,
+            supplier_id=planned.supplier_id,
+            currency=planned.currency,
+            terms=planned.terms,
+            ordered_on=planned.on,
+            lines=lines,
+        )
+    if planned.kind == "change":
+        return Change(
+            po_number=planned.po_number, supplier_id=planned.supplier_id, revision=planned.revision, lines=lines
+        )
+    return Cancel(
+        po_number=planned.po_number,
+        supplier_id=planned.supplier_id,
+        revision=planned.revision,
+        reason="no longer needed",
+    )

@@ -1,0 +1,116 @@
+"""What goes into and comes out of activities. Small: ids, dates, a few totals; the ledger has the rest.
+
+Every step carries its `key` (workflow id and step, so that a retry repeats nothing) and `at`, the workflow's own time.
+"""
+
+from domain.backorder_duty import Duty, Policy
+from domain.backorder_position import Answer, BackorderPosition, CancelledBy
+from domain.orders import Order
+from domain.values import Frozen, Instant
+
+
+class AcceptStep(Frozen):
+    """Take an order into the books."""
+
+    order: Order
+    key: str
+    at: Instant
+
+
+class Accepted(Frozen):
+    """An accepted backorder and the rules it lives by from now on."""
+
+    position: BackorderPosition
+    policy: Policy
+
+
+class BackorderStep(Frozen):
+    """A step that needs nothing but the backorder."""
+
+    backorder_id: str
+    key: str
+    at: Instant
+
+
+class DutyStep(BackorderStep):
+    """A step that carries out one duty."""
+
+    duty: Duty
+
+
+class CancelStep(BackorderStep):
+    """Ask to cancel."""
+
+    by: CancelledBy
+    reason: str
+
+
+class ReleaseStep(BackorderStep):
+    """Give supply back and fix until when money must be returned."""
+
+    policy: Policy
+
+
+class NotifyStep(DutyStep):
+    """Write, send and record one notice."""
+
+    policy: Policy
+
+
+class AnswerStep(BackorderStep):
+    """Record a customer's answer."""
+
+    notice_id: str
+    answer: Answer
+    policy: Policy
+
+
+class Answered(Frozen):
+    """What became of an answer."""
+
+    outcome: str
+    position: BackorderPosition
+
+
+class TextStep(BackorderStep):
+    """A step with words for people: what is needed, or how it was settled."""
+
+    text: str
+
+
+class RawReceiptStep(BackorderStep):
+    """A receipt signalled straight to a backorder, as it came."""
+
+    raw: str
+
+
+class PurchaseOrderStep(Frozen):
+    """A step that needs nothing but the purchase order."""
+
+    po_number: str
+    key: str
+    at: Instant
+
+
+class HoldStep(PurchaseOrderStep):
+    """Stop or resume collecting."""
+
+    held: bool
+
+
+class OperationStep(PurchaseOrderStep):
+    """A step on one operation of the outbox."""
+
+    operation_id: str
+
+
+class PurchaseOrderTextStep(PurchaseOrderStep):
+    """A step with words for people."""
+
+    text: str
+
+
+class PurchaseOrderReceiptStep(PurchaseOrderStep):
+    """A receipt signalled straight to a purchase order, as it came."""
+
+    raw: str

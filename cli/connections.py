@@ -1,0 +1,111 @@
+"""How commands reach Temporal and the ledger. Nobody there is a plain error that names the address and the setting."""
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+
+from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
+from cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from ledger.book import Ledger
+
+DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
+SECONDS_TO_CONNECT = 5
+
+
+async def temporal_client() -> Client:
+    """A client for the Temporal server that the environment names (TEMPORAL_ADDRESS, TEMPORAL_PROFILE, temporal.toml ...).
+
+    Raises:
+        CommandFailed: nobody answers there, or the profile cannot be read.
+    """
+    try:
+        profile = ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as unreadable:
+        raise CommandFailed(f"the Temporal settings cannot be read: {unreadable}") from unreadable
+    profile.setdefault("target_host", DEFAULT_TEMPORAL_ADDRESS)
+    address = profile.get("target_host")
+    try:
+        return await Client.connect(**profile, data_converter=pydantic_data_converter)
+    except RuntimeError as unreachable:
+        raise CommandFailed(
+            f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "
+            f"or set {TEMPORAL_ADDRESS} to where yours is."
+        ) from unreachable
+
+
+def ledger_dsn() -> str | None:
+    """The connection string of the ledger, if one is set."""
+    return os.environ.get(LEDGER_DSN) or None
+
+
+def address_of(dsn: str) -> str:
+    """Where a connection string points, without user or password, fit to be shown."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - the driver is loaded only when a ledger is asked for
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        parts: Mapping[str, object] = conninfo_to_dict(dsn)
+    except ProgrammingError:
+        return "(an unreadable connection string)"
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"{parts.get('host', 'localhost')}{port}/{parts.get('dbname', '')}"
+
+
+@asynccontextmanager
+async def open_ledger() -> AsyncGenerator["Ledger", None]:
+    """The ledger that PROMISEKEEPER_LEDGER_DSN names, open until the block ends.
+
+    Raises:
+        CommandFailed: the variable is not set, nobody answers, or the database holds no ledger.
+    """
+    dsn = ledger_dsn()
+    if dsn is None:
+        raise CommandFailed(
+            f"{LEDGER_DSN} is not set, so there is no ledger to ask. Start `promisekeeper dev` in this folder, "
+            "or set it to the PostgreSQL connection string of yours."
+        )
+    from ledger.book import Ledger  # noqa: PLC0415 - commands that need no ledger do not load its driver
+
+    await _there_is_a_ledger(dsn)
+    ledger = await Ledger.open(dsn, size=4)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def reachable(dsn: str) -> None:
+    """Raises: CommandFailed - no PostgreSQL answers there in a few seconds, or it does not let us in."""
+    from psycopg import AsyncConnection, Error  # noqa: PLC0415
+
+    try:
+        connection = await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT)
+    except Error as unreachable:
+        raise CommandFailed(
+            f"no ledger answers at {address_of(dsn)} ({LEDGER_DSN}): {_first_line(unreachable)}"
+        ) from unreachable
+    await connection.close()
+
+
+async def _there_is_a_ledger(dsn: str) -> None:
+    """A pool waits half a minute for a database that is not there, so one connection asks first."""
+    from psycopg import AsyncConnection  # noqa: PLC0415
+
+    await reachable(dsn)
+    async with await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT) as connection:
+        row = await (await connection.execute("select to_regclass('journal')")).fetchone()
+    if row is None or row[0] is None:
+        raise CommandFailed(
+            f"the database at {address_of(dsn)} ({LEDGER_DSN}) holds no ledger yet; run `promisekeeper migrate`"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

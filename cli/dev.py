@@ -1,0 +1,245 @@
+"""`promisekeeper dev`: the whole demo on this machine, and a table of how it is going.
+
+What runs and how it is kept running is devstack's; here is what the person at the terminal gives and sees.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, LiteralString
+
+import httpx
+import psycopg
+from cyclopts import Parameter
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from cli.catalogue import read_catalogue
+from cli.errors import CommandFailed
+from devstack.ownership import FolderTakenError
+from devstack.ports import HOST, PortTakenError
+from devstack.postgres import PostgresUnusableError
+from devstack.processes import PartFailedError, State, Supervisor
+from devstack.running import run
+from devstack.settings import StackSettings
+from devstack.stack import Habits, Stack
+from devstack.temporal_server import TemporalUnusableError
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the gateway's overview."""
+_COLOURS = {State.UP: "green", State.DOWN: "red"}
+
+
+class Happening(BaseModel):
+    """One line of the gateway's `recent`."""
+
+    at: str
+    backorder_id: str
+    what: str
+
+
+class Overview(BaseModel):
+    """What the gateway's `GET /overview` answers."""
+
+    backorders: dict[str, int]
+    purchase_orders: dict[str, int]
+    attention: int
+    recent: list[Happening]
+
+
+def dev(
+    *,
+    folder: Path | None = None,
+    samples: bool = True,
+    catalogue: Path = EXAMPLES / "catalogue.json",
+    orders: Path = EXAMPLES / "orders.csv",
+    temporal_port: int | None = None,
+    ui_port: int | None = None,
+    gateway_port: int | None = None,
+    supplier_port: int | None = None,
+    payment_port: int | None = None,
+    carrier_port: int | None = None,
+    smtp_port: int | None = None,
+    mail_port: int | None = None,
+    postgres_port: Annotated[int | None, Parameter(help="0: by Unix socket only.")] = None,
+) -> None:
+    """Run everything on this machine until Ctrl-C; the next run goes on where this one stopped.
+
+    Every port can also be set by an environment variable, such as PROMISEKEEPER_DEV_GATEWAY_PORT.
+
+    Args:
+        folder: Keeps databases, logs and secrets. [default: .promisekeeper]
+        samples: Submit the orders file if there are no backorders yet.
+        catalogue: Suppliers and items, loaded if the ledger has none.
+        orders: The orders file.
+        temporal_port: Temporal's gRPC port. [default: 7233]
+        ui_port: The Temporal UI. [default: 8233]
+        gateway_port: Our HTTP door. [default: 8080]
+        supplier_port: The simulated suppliers. [default: 8090]
+        payment_port: The simulated payment provider. [default: 8091]
+        carrier_port: The simulated carrier. [default: 8092]
+        smtp_port: Where the mail catcher takes mail. [default: 1025]
+        mail_port: Where the mail catcher shows it. [default: 8025]
+        postgres_port: PostgreSQL on loopback. [default: 0]
+    """
+    given = {
+        name: value for name, value in locals().items() if name in StackSettings.model_fields and value is not None
+    }
+    console = Console()
+    try:
+        stack = Stack(
+            StackSettings(**given), read_catalogue(catalogue), _habits(catalogue.with_name("simulated_suppliers.json"))
+        )
+        screen = Screen(console, stack)
+
+        async def once_up(supervisor: Supervisor) -> None:
+            await _load(stack, catalogue, orders if samples else None, screen)
+            screen.addresses()
+            await screen.show(supervisor)
+
+        asyncio.run(run(stack.folder, stack.settings.ports, stack.parts, screen.tell, once_up))
+    except (
+        FolderTakenError,
+        PortTakenError,
+        PartFailedError,
+        PostgresUnusableError,
+        TemporalUnusableError,
+        ValidationError,
+        OSError,
+    ) as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _habits(path: Path) -> Mapping[str, Habits]:
+    """How the simulated suppliers behave, from the file beside the catalogue, if there is one."""
+    if not path.exists():
+        return {}
+    return TypeAdapter(dict[str, Habits]).validate_json(path.read_bytes())
+
+
+async def _load(stack: Stack, catalogue: Path, orders: Path | None, screen: "Screen") -> None:
+    """Load the catalogue into an empty ledger, and the orders if there are none."""
+    if not await _any(stack.ledger_dsn, "select exists (select from item)"):
+        await _our_command(stack, screen, "catalogue", "load", str(catalogue))
+    if orders is not None and not await _any(stack.ledger_dsn, "select exists (select from backorder)"):
+        await _our_command(stack, screen, "submit", str(orders))
+
+
+async def _any(dsn: str, question: LiteralString) -> bool:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        row = await (await connection.execute(question)).fetchone()
+    return row == (True,)
+
+
+async def _our_command(stack: Stack, screen: "Screen", *arguments: str) -> None:
+    """Run a `promisekeeper` command as a person would, in a process of its own, and show what it says.
+
+    Raises:
+        CommandFailed: it could not do its work. That some orders were refused is no failure: it says so.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from cli.main import main; main()", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=stack.environment,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # stopped meanwhile; what it has not done, the next run does
+            process.terminate()
+            await process.wait()
+    said = output.decode(errors="replace").strip()
+    if process.returncode not in {0, 1}:
+        raise CommandFailed(f"`promisekeeper {' '.join(arguments)}` failed:\n{said}")
+    screen.tell(said)
+
+
+class Screen:
+    """What is shown: a live table on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console, stack: Stack) -> None:
+        """Nothing is printed yet."""
+        self._console = console
+        self._stack = stack
+        self._last = ""
+
+    def tell(self, line: str) -> None:
+        """One line, above the table if there is one."""
+        self._console.print(line, markup=False, highlight=False)
+
+    def addresses(self) -> None:
+        """Where to look, and what to try next."""
+        settings = self._stack.settings
+        for line in (
+            "",
+            f"  Temporal UI    http://{HOST}:{settings.ui_port}",
+            f"  gateway        {settings.gateway_url}/docs",
+            f"  mail catcher   http://{HOST}:{settings.mail_port}",
+            "",
+            "  Try, in another terminal:",
+            "    .venv/bin/promisekeeper status                       # every backorder, and what happens to it next",
+            "    .venv/bin/promisekeeper submit examples/orders.csv   # again: nothing is doubled",
+            "    .venv/bin/promisekeeper audit                        # the books' laws, checked",
+            "",
+        ):
+            self.tell(line)
+
+    async def show(self, supervisor: Supervisor) -> None:
+        """Show how it goes, until cancelled."""
+        if not self._console.is_terminal:
+            while True:
+                self._as_line(await self._overview())
+                await asyncio.sleep(_LOOK_EVERY)
+        with Live(console=self._console, auto_refresh=False) as live:
+            while True:
+                live.update(_table(supervisor, await self._overview()), refresh=True)
+                await asyncio.sleep(_LOOK_EVERY)
+
+    def _as_line(self, overview: Overview | None) -> None:
+        line = "the gateway does not answer" if overview is None else f"backorders: {_counts(overview.backorders)}"
+        if line != self._last:
+            self.tell(line)
+            self._last = line
+
+    async def _overview(self) -> Overview | None:
+        """The gateway's overview, or None while it does not answer (it may just be starting again)."""
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+                answer = await client.get(
+                    f"{self._stack.settings.gateway_url}/overview",
+                    headers={"Authorization": f"Bearer {self._stack.api_key}"},
+                )
+        except httpx.TransportError:
+            return None
+        return Overview.model_validate_json(answer.content) if answer.is_success else None
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(numbers.items())) or "none yet"
+
+
+def _table(supervisor: Supervisor, overview: Overview | None) -> Group:
+    """The whole picture: parts, counts, latest happenings."""
+    parts = "  ".join(
+        f"[{_COLOURS.get(state, 'yellow')}]●[/] {name} {state}" for name, state in supervisor.states.items()
+    )
+    if overview is None:
+        return Group(parts, "the gateway does not answer")
+    counts = Table("backorders", "", "purchase orders", "", box=None, pad_edge=False)
+    pairs = zip_longest(
+        sorted(overview.backorders.items()), sorted(overview.purchase_orders.items()), fillvalue=("", "")
+    )
+    for (status, count), (po_status, po_count) in pairs:
+        counts.add_row(status, str(count), po_status, str(po_count))
+    recent = Table("when", "backorder", "what", box=None, pad_edge=False)
+    for happening in overview.recent[:10]:
+        recent.add_row(happening.at, happening.backorder_id, happening.what)
+    attention = f"[red]{overview.attention} need attention[/]" if overview.attention else "nothing needs attention"
+    return Group(parts, "", counts, "", attention, "", recent)

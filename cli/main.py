@@ -1,0 +1,100 @@
+"""The `promisekeeper` command. Each command is a thin function in the module of its subject.
+
+Exit codes of all commands: 0 done; 1 reached, and something was refused or is wrong; 2 wrong usage, an unusable file,
+or nobody at the address; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from cyclopts import App, CycloptsError, Group
+
+from cli.audit import audit
+from cli.catalogue import app as catalogue
+from cli.connectors import check, connectors
+from cli.decisions import cancel, hold, release_now, resolve
+from cli.environment import use_dev_environment
+from cli.errors import CommandFailed, Refused
+from cli.migrate import migrate
+from cli.schema import openapi, schema
+from cli.status import status
+from cli.submit import submit
+from domain.errors import PromisekeeperError
+
+_RUN = Group("Run", sort_key=1)
+_ORDERS = Group("Orders in", sort_key=2)
+_WATCH = Group("Watch and decide", sort_key=3)
+_SET_UP = Group("Set up", sort_key=4)
+
+app = App(
+    name="promisekeeper",
+    help="Keeps the promises a shop makes about goods it does not have yet.",
+    version=lambda: version("promisekeeper"),
+    help_format="markdown",
+    print_error=True,
+    exit_on_error=False,
+    result_action="return_value",
+)
+# `dev` needs the embedded servers, which only development installs; so it is loaded when it is asked for.
+app.command("cli.dev:dev", group=_RUN, help="Run the whole demo on this machine until Ctrl-C.")
+app.command(submit, group=_ORDERS)
+app.command(catalogue, group=_ORDERS)
+app.command(schema, group=_ORDERS)
+app.command(openapi, group=_ORDERS)
+app.command(status, group=_WATCH)
+app.command(cancel, group=_WATCH)
+app.command(resolve, group=_WATCH)
+app.command(release_now, group=_WATCH)
+app.command(hold, group=_WATCH)
+app.command(audit, group=_WATCH)
+app.command(migrate, group=_SET_UP)
+app.command(connectors, group=_SET_UP)
+app.command(check, group=_SET_UP)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows `promisekeeper` on the command line.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        use_dev_environment(Path.cwd())
+        result: object = app(arguments)
+    except CycloptsError:  # said already, with the usage
+        return 2
+    except CommandFailed as failed:
+        return _complain(failed, 2)
+    except (Refused, PromisekeeperError) as refused:
+        return _complain(refused, 1)
+    except ImportError as missing:
+        return _complain(missing.__cause__ or missing, 2)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `promisekeeper status | head`: whoever read has enough
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - lives until the process ends
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(error: BaseException, code: int) -> int:
+    print(f"promisekeeper: {error}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    """The console script. Leaves past the interpreter's teardown, which may abort after a Temporal client (sdk-python#300)."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""`promisekeeper submit`: starts one `Backorder` workflow for each line of a file, however often the file is given."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from cli.connections import ledger_dsn, open_ledger, temporal_client
+from cli.errors import CommandFailed
+from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, count, each_line, format_of
+from cli.terminal import console, plain, progress_bar, progress_console, table
+from domain.backorder_position import Status
+from domain.errors import OrderRefused
+from domain.orders import Order, refuse_nonsense
+from workflows import backorder_contract
+
+if TYPE_CHECKING:
+    from ledger.book import Ledger
+
+SHOWN_AT_MOST = 200
+"""Refused lines in the table; the rest is only counted."""
+
+
+class Outcome(StrEnum):
+    """What became of a line."""
+
+    STARTED = "started"
+    KNOWN = "already known"
+    REFUSED = "refused"
+
+
+_STARTED = Outcome.STARTED, None
+_KNOWN = Outcome.KNOWN, None
+_CONFLICT = (
+    Outcome.REFUSED,
+    Problem("backorder_id", "conflict: this id is known with other content; correct the line, or give it a new id"),
+)
+
+
+class Submitted(NamedTuple):
+    """What became of a file."""
+
+    started: int
+    known: int
+    refused: list[BadLine]
+
+
+def submit(
+    file: Path,
+    /,
+    *,
+    file_format: Annotated[OrderFormat | None, Parameter(name="--format")] = None,
+    in_flight: Annotated[int, Parameter(validator=Number(gte=1, lte=500))] = 50,
+) -> int:
+    """Start one backorder for each line of a file of orders.
+
+    Submitting a file again is harmless: what is known already is counted and left alone. Exit code 0: every line is a
+    backorder now. 1: some lines were refused; they are listed, the others went. 2: nothing could be read or reached.
+
+    Args:
+        file: CSV, JSON Lines or JSON, told by its extension. `promisekeeper schema` describes them.
+        file_format: what the file is, whatever its extension says.
+        in_flight: the most lines on their way at once.
+    """
+    result = asyncio.run(submit_file(file, file_format=file_format, in_flight=in_flight, progress=progress_console()))
+    report(result, console())
+    return 1 if result.refused else 0
+
+
+async def submit_file(
+    path: Path,
+    *,
+    file_format: OrderFormat | None = None,
+    client: Client | None = None,
+    ledger: "Ledger | None" = None,
+    in_flight: int = 50,
+    progress: Console | None = None,
+) -> Submitted:
+    """Start a backorder for each line of a file.
+
+    Args:
+        path: the file of orders.
+        file_format: what it is; None: as the extension says.
+        client: the Temporal client to start them by; None: the environment's.
+        ledger: where fingerprints and the catalogue are looked up; None: the environment's, if one is set. Without any,
+            known ids are compared with the input of their workflow, and SKUs are left to the workflow to check.
+        in_flight: the most lines on their way at once.
+        progress: where to show how far it is; None: nowhere.
+
+    Raises:
+        CommandFailed: the file is unusable, or Temporal or the ledger cannot be reached. What was started stays started;
+            the same file can be submitted again.
+    """
+    chosen = file_format or format_of(path)
+    total = count(each_line(path, chosen))
+    async with AsyncExitStack() as open_until_done:
+        if client is None:
+            client = await temporal_client()
+        if ledger is None and ledger_dsn():
+            ledger = await open_until_done.enter_async_context(open_ledger())
+        desk = _Desk(client, ledger, await _skus(ledger))
+        counts: Counter[Outcome] = Counter()
+        refused: list[BadLine] = []
+        with progress_bar(progress or Console(quiet=True)) as bar:
+            task = bar.add_task(f"Submitting {path.name}", total=total)
+
+            def settled(outcome: Outcome, bad: BadLine | None) -> None:
+                counts[outcome] += 1
+                if bad:
+                    refused.append(bad)
+                bar.advance(task)
+
+            try:
+                await _hand_in(path, chosen, desk, in_flight, settled)
+            except* RPCError as lost:
+                first = _first(lost)
+                raise CommandFailed(
+                    f"Temporal stopped answering after {counts[Outcome.STARTED]} were started ({first}). "
+                    "Submit the same file again: nothing starts twice."
+                ) from first
+    return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused))
+
+
+def report(result: Submitted, on: Console) -> None:
+    """Print what became of a file."""
+    counts = f"{result.started} started, {result.known} already known, {len(result.refused)} refused"
+    on.print(plain(counts), soft_wrap=True)
+    if not result.refused:
+        return
+    shown = table("Line", "Backorder", "Field", "Reason", right=["Line"])
+    for bad in result.refused[:SHOWN_AT_MOST]:
+        for nth, problem in enumerate(bad.problems):
+            line, backorder = (bad.line_no, bad.backorder_id) if nth == 0 else ("", "")
+            shown.add_row(plain(line), plain(backorder), plain(problem.field), plain(problem.reason))
+    on.print(shown)
+    if len(result.refused) > SHOWN_AT_MOST:
+        on.print(f"and {len(result.refused) - SHOWN_AT_MOST} more", soft_wrap=True)
+
+
+async def _hand_in(
+    path: Path,
+    file_format: OrderFormat,
+    desk: "_Desk",
+    in_flight: int,
+    settled: Callable[[Outcome, BadLine | None], None],
+) -> None:
+    """Read on only as lines are settled, so that a file of any size needs little memory."""
+    free = asyncio.Semaphore(in_flight)
+
+    async def one(line: GoodLine) -> None:
+        try:
+            outcome, reason = await desk.hand_in(line.order)
+        finally:
+            free.release()
+        bad = BadLine(line.line_no, (reason,), line.order.backorder_id) if reason else None
+        settled(outcome, bad)
+
+    async with asyncio.TaskGroup() as tasks:
+        for line in each_line(path, file_format):
+            if isinstance(line, BadLine):
+                settled(Outcome.REFUSED, line)
+                continue
+            await free.acquire()
+            tasks.create_task(one(line))
+
+
+class _Desk:
+    """Takes one order at a time and says what became of it."""
+
+    def __init__(self, client: Client, ledger: "Ledger | None", skus: set[str] | None) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._skus = skus
+        """None: not known here."""
+
+    async def hand_in(self, order: Order) -> tuple[Outcome, Problem | None]:
+        # The ledger remembers longer than Temporal, which forgets closed workflows; and an order that was accepted in
+        # its day stays known when its dates are past or its item is no longer sold.
+        accepted = await self._accepted(order.backorder_id)
+        if accepted is not None:
+            return _KNOWN if accepted == order.fingerprint else _CONFLICT
+        nonsense = self._nonsense(order)
+        if nonsense is None and await self._start(order):
+            return _STARTED
+        return await self._against_workflow(order, nonsense)
+
+    async def _start(self, order: Order) -> bool:
+        """False: this id is taken."""
+        try:
+            await self._client.start_workflow(
+                backorder_contract.WORKFLOW,
+                order,
+                id=backorder_contract.workflow_id(order.backorder_id),
+                task_queue=backorder_contract.TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary=f"{order.quantity} x {order.sku} for {order.sales_order} line {order.line}",
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(backorder_contract.STATUS, Status.ACCEPTED.value),
+                        SearchAttributePair(backorder_contract.SKU, order.sku),
+                        SearchAttributePair(backorder_contract.SALES_ORDER, order.sales_order),
+                    ]
+                ),
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def _against_workflow(self, order: Order, nonsense: Problem | None) -> tuple[Outcome, Problem | None]:
+        """Compare with what the workflow of this id, if there is one, was started with."""
+        handle = self._client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id))
+        try:
+            event = await anext(aiter(handle.fetch_history_events(page_size=1)))
+            payloads = event.workflow_execution_started_event_attributes.input.payloads
+            (given,) = await self._client.data_converter.decode(payloads[:1], [Order])
+            if given.fingerprint != order.fingerprint:
+                return _CONFLICT
+            if (await handle.describe()).status is WorkflowExecutionStatus.FAILED:
+                await handle.result()
+        except (ValueError, RuntimeError, StopAsyncIteration):  # somebody started it with something that is no order
+            return _CONFLICT
+        except WorkflowFailureError as failure:  # it refused the order; such an id stays taken
+            reason = f"was refused before ({failure.cause}); send it under a new id"
+            return Outcome.REFUSED, Problem("backorder_id", reason)
+        except RPCError as unanswered:
+            if nonsense is None or unanswered.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return Outcome.REFUSED, nonsense
+        return _KNOWN
+
+    def _nonsense(self, order: Order) -> Problem | None:
+        if self._skus is not None and order.sku not in self._skus:
+            return Problem("sku", f"{order.sku!r} is in no catalogue that was loaded (`promisekeeper catalogue load`)")
+        try:
+            refuse_nonsense(order, datetime.now(UTC))
+        except OrderRefused as refusal:
+            field = "ordered_at" if "ordered_at" in str(refusal) else "promised_by"
+            return Problem(field, str(refusal))
+        return None
+
+    async def _accepted(self, backorder_id: str) -> str | None:
+        """The fingerprint this id was accepted with, if the ledger has it."""
+        if self._ledger is None:
+            return None
+        from ledger import backorders  # noqa: PLC0415 - only where there is a ledger
+
+        return await backorders.fingerprint(self._ledger, backorder_id)
+
+
+async def _skus(ledger: "Ledger | None") -> set[str] | None:
+    if ledger is None:
+        return None
+    from ledger import catalogue  # noqa: PLC0415 - only where there is a ledger
+
+    return await catalogue.known_skus(ledger)
+
+
+def _first(group: BaseExceptionGroup[RPCError]) -> RPCError:
+    """The first of the errors that ended it together."""
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found

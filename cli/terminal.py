@@ -1,0 +1,62 @@
+"""What commands print: tables that fit the terminal, plain text where there is none. Results go to stdout, progress to stderr."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+NARROWEST = 40
+"""Columns; a terminal that says it has fewer is written to as if it had these."""
+
+
+def console() -> Console:
+    """Where results go: as wide as the terminal, 80 columns if there is none."""
+    return _at_least(Console(highlight=False, soft_wrap=False))
+
+
+def progress_console() -> Console:
+    """Where progress goes, so that redirected results stay clean."""
+    return _at_least(Console(stderr=True, highlight=False))
+
+
+def _at_least(found: Console) -> Console:
+    if found.width < NARROWEST:
+        found.width = NARROWEST
+    return found
+
+
+def table(*headings: str, title: str | None = None, right: Iterable[str] = ()) -> Table:
+    """An empty table; its cells fold instead of being cut, so nothing that is said gets lost.
+
+    Args:
+        headings: the columns, the last of which takes what room there is.
+        title: printed above.
+        right: headings of the columns with numbers.
+    """
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    numbers = set(right)
+    for heading in headings:
+        last = heading == headings[-1]
+        drawn.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left", ratio=1 * last)
+    return drawn
+
+
+def plain(value: object) -> Text:
+    """A cell with what it says: brackets in it are text, not markup; control characters from a file are shown, not obeyed."""
+    said = "" if value is None else str(value)
+    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in said))
+
+
+def progress_bar(on: Console) -> Progress:
+    """A bar with counts, that disappears when it is done; nothing at all where there is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=on,
+        transient=True,
+        disable=not on.is_terminal,
+    )

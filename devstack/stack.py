@@ -1,0 +1,203 @@
+"""The parts of `promisekeeper dev`, in the order they start: the list to read, and to add to."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from devstack import postgres, temporal_server
+from devstack.ports import HOST
+from devstack.processes import Part
+from devstack.settings import (
+    Secrets,
+    StackSettings,
+    promisekeeper_environment,
+    supplier_environment,
+    variable,
+    write_private,
+)
+from devstack.simulators.settings import Pace, Rule, SupplierSettings, WorldSettings
+from domain.catalogue import Catalogue, Supplier
+from ledger.migrate import migrate
+
+LEDGER = "promisekeeper"
+"""The ledger's database."""
+
+_CARRIER_COMES_AFTER = 4.0
+"""Seconds from the booking until the simulated carrier has the parcel."""
+
+
+class Habits(BaseModel):
+    """How a simulated supplier works: fast enough to watch, and accepting everything unless rules say otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pace: Pace = Pace(acknowledge_after=3, ship_after=8, deliver_after=15, answer_after=3)
+    lead_days: int = 7
+    rules: tuple[Rule, ...] = ()
+
+
+class Stack:
+    """All of one dev world: `parts` to run, and the `environment` by which commands reach them."""
+
+    def __init__(self, settings: StackSettings, catalogue: Catalogue, habits: Mapping[str, Habits]) -> None:
+        """Read or make up the secrets; nothing is started.
+
+        Args:
+            settings: folder and ports.
+            catalogue: a supplier whose `base_url` is `env:...` is simulated; one that names an address is real.
+            habits: how simulated suppliers behave; one not named accepts everything and delivers.
+        """
+        self.settings = settings
+        self.folder = settings.folder.absolute()
+        self._kept = Secrets(self.folder / "secrets.env")
+        password = self._kept.token("POSTGRES_PASSWORD")
+        self.postgres = postgres.Postgres(self.folder / "postgres", port=settings.postgres_port, password=password)
+        self.ledger_dsn = self.postgres.dsn(LEDGER)
+        self._suppliers = supplier_environment(catalogue, settings, self._kept)
+        self._ours = promisekeeper_environment(settings, self._kept, self.ledger_dsn)
+        self._catalogue = catalogue
+        self._habits = habits
+        self.api_key = self._ours["PROMISEKEEPER_API_KEY"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of ours gets: the developer's own environment, and this world's on top."""
+        return {**temporal_server.clean_environment(), **self._suppliers, **self._ours}
+
+    def _write_files(self) -> None:
+        """Write what the parts read, and `environment.json`, by which commands in other terminals find this world."""
+        write_private(self.folder / "environment.json", json.dumps({**self._suppliers, **self._ours}, indent=2))
+        write_private(self._simulators_file, self._world().model_dump_json(indent=2))
+
+    @property
+    def parts(self) -> list[Part]:
+        """In the order to start."""
+        settings, environment = self.settings, self.environment
+        return [
+            postgres.part(self.postgres, once_ready=self._migrate),
+            temporal_server.part(self.folder, settings.temporal_port, settings.ui_port),
+            python_part(
+                "simulators",
+                "devstack.simulators",
+                "--config",
+                str(self._simulators_file),
+                "--folder",
+                str(self.folder / "simulators"),
+                environment=environment,
+                prepare=self._write_files,
+                ready=all_listen(
+                    settings.supplier_port,
+                    settings.payment_port,
+                    settings.carrier_port,
+                    settings.smtp_port,
+                    settings.mail_port,
+                ),
+            ),
+            python_part(
+                "gateway", "gateway", environment=environment, ready=answers(f"{settings.gateway_url}/health/ready")
+            ),
+            # a worker listens nowhere; one that cannot work ends at once, and is seen to
+            python_part("worker", "worker", environment=environment, ready=at_once, stop_within=30),
+        ]
+
+    async def _migrate(self) -> None:
+        await migrate(await self.postgres.ensure_database(LEDGER))
+
+    @property
+    def _simulators_file(self) -> Path:
+        return self.folder / "simulators.json"
+
+    def _world(self) -> WorldSettings:
+        settings, ours = self.settings, self._ours
+        return WorldSettings(
+            gateway_url=settings.gateway_url,
+            host=HOST,
+            supplier_port=settings.supplier_port,
+            payment_port=settings.payment_port,
+            carrier_port=settings.carrier_port,
+            mail_port=settings.mail_port,
+            smtp_port=settings.smtp_port,
+            suppliers=tuple(
+                self._simulated(supplier)
+                for supplier in self._catalogue.suppliers
+                if variable(supplier.connector_config.get("base_url")) in self._suppliers
+            ),
+            payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],
+            carrier_api_key=ours["PROMISEKEEPER_CARRIER_API_KEY"],
+            carrier_webhook_secret=ours["PROMISEKEEPER_CARRIER_WEBHOOK_SECRET"],
+            possession_after=_CARRIER_COMES_AFTER,
+        )
+
+    def _simulated(self, supplier: Supplier) -> SupplierSettings:
+        habits = self._habits.get(supplier.supplier_id, Habits())
+        return SupplierSettings(
+            supplier_id=supplier.supplier_id,
+            api_key=self._as_read(supplier.connector_config.get("api_key")),
+            webhook_secret=self._as_read(supplier.connector_config.get("webhook_secret")),
+            pace=habits.pace,
+            lead_days=habits.lead_days,
+            rules=habits.rules,
+        )
+
+    def _as_read(self, value: object) -> str:
+        """A connector's setting as the connector will read it."""
+        name = variable(value)
+        return str(value) if name is None else self.environment[name]
+
+
+def python_part(
+    name: str,
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    ready: Callable[[], Awaitable[bool]],
+    prepare: Callable[[], None] | None = None,
+    stop_within: float = 15,
+) -> Part:
+    """A process of our own code, run by the Python that runs us."""
+    command = (sys.executable, "-m", module, *arguments)
+    unbuffered = {**environment, "PYTHONUNBUFFERED": "1"}
+    return Part(name, command, ready, unbuffered, prepare=prepare, stop_within=stop_within)
+
+
+def answers(url: str) -> Callable[[], Awaitable[bool]]:
+    """Ready when a GET of that address succeeds."""
+
+    async def ready() -> bool:
+        try:
+            # trust_env: a proxy has no business on loopback
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+                return (await client.get(url)).is_success
+        except httpx.TransportError:
+            return False
+
+    return ready
+
+
+def all_listen(*ports: int) -> Callable[[], Awaitable[bool]]:
+    """Ready when all those ports on loopback take connections."""
+
+    async def ready() -> bool:
+        return all([await _listens(port) for port in ports])
+
+    return ready
+
+
+async def at_once() -> bool:
+    """Ready as soon as it runs."""
+    return True
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True

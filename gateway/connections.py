@@ -1,0 +1,77 @@
+"""What the doors stand on: the worker's own world (ledger and connectors) and a Temporal client, opened with the app."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+
+from activities.settings import Settings
+from activities.world import World
+from ledger.book import Ledger
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Open connections; one set for all requests of a process."""
+
+    world: World
+    temporal: Client
+
+    @property
+    def settings(self) -> Settings:
+        """What the process was started with."""
+        return self.world.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books."""
+        return self.world.ledger
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Connections]]
+"""Opens connections for as long as the app runs."""
+
+
+@asynccontextmanager
+async def from_environment() -> AsyncGenerator[Connections, None]:
+    """Connections as PROMISEKEEPER_* and TEMPORAL_* (or a temporal.toml) say.
+
+    The Temporal client connects at first use, so that a gateway can start before Temporal does; until then
+    `/health/ready` says what is missing.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong.
+        psycopg_pool.PoolTimeout: the ledger cannot be reached.
+    """
+    temporal = await Client.connect(
+        **ClientConfig.load_client_connect_config(), data_converter=pydantic_data_converter, lazy=True
+    )
+    # pydantic-settings reads required fields from the environment, which type checkers cannot see
+    world = await World.open(Settings())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    try:
+        yield Connections(world=world, temporal=temporal)
+    finally:
+        await world.close()
+
+
+def _connections(request: Request) -> Connections:
+    connections: Connections = request.app.state.connections
+    return connections
+
+
+Connected = Annotated[Connections, Depends(_connections)]
+"""As a parameter of a door: the open connections."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+Now = Annotated[datetime, Depends(_now)]
+"""As a parameter of a door: when the request came in."""

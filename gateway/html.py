@@ -1,0 +1,62 @@
+"""Turns templates into pages that load nothing from anywhere, run no script, leave no referrer and are not cached."""
+
+import hashlib
+from base64 import b64encode
+from importlib.resources import files
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from connectors.messages.rendering import day, money
+from gateway.problems import Problem
+
+_style = files("gateway").joinpath("pages", "style.css").read_text()
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_style.encode()).digest()).decode()}'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    # the address of an answer page is a key: it must not travel on to wherever the customer goes next
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+def page(template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
+    """Fill `pages/{template}`."""
+    return HTMLResponse(_environment.get_template(template).render(facts), status, headers=HEADERS)
+
+
+def problem_page(problem: Problem, shop_name: str) -> HTMLResponse:
+    """A problem as a customer reads it: what is wrong, and what to do, in a sentence."""
+    response = page(
+        "problem.html",
+        status=problem.status_code,
+        title=problem.details.title,
+        detail=problem.details.detail,
+        shop_name=shop_name,
+    )
+    response.headers.update(problem.headers or {})
+    return response
+
+
+def _template_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gateway", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["day"] = day
+    environment.filters["money"] = money
+    environment.globals["style"] = _style
+    return environment
+
+
+_environment = _template_environment()

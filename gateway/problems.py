@@ -1,0 +1,145 @@
+"""How the gateway says no: `application/problem+json` (RFC 9457), with a stable type for each kind of problem.
+
+An answer never shows a stack trace, a secret, or what was sent: only which field was wrong, and what to do next.
+"""
+
+import logging
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
+
+
+class ProblemKind(Enum):
+    """Every kind of problem there is: the end of its type URI, the status, the title."""
+
+    def __init__(self, slug: str, status: HTTPStatus, title: str) -> None:
+        """Each member is such a triple."""
+        self.type = f"urn:promisekeeper:problem:{slug}"
+        self.status = status
+        self.title = title
+
+    BAD_REQUEST = ("bad-request", HTTPStatus.BAD_REQUEST, "The request cannot be read")
+    INVALID_LINK = ("invalid-link", HTTPStatus.BAD_REQUEST, "This link is not valid")
+    UNAUTHORIZED = ("unauthorized", HTTPStatus.UNAUTHORIZED, "The API key is missing or wrong")
+    BAD_SIGNATURE = ("bad-signature", HTTPStatus.UNAUTHORIZED, "The message is not from who it should be from")
+    NOT_FOUND = ("not-found", HTTPStatus.NOT_FOUND, "There is no such thing here")
+    METHOD_NOT_ALLOWED = ("method-not-allowed", HTTPStatus.METHOD_NOT_ALLOWED, "Not with this method")
+    TOO_SLOW = ("too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive")
+    ORDER_CONFLICT = ("order-conflict", HTTPStatus.CONFLICT, "This backorder id has another content")
+    TOO_LATE = ("too-late", HTTPStatus.CONFLICT, "It is too late for that")
+    NOT_POSSIBLE = ("not-possible", HTTPStatus.CONFLICT, "That is not possible as things stand")
+    ENDED = ("ended", HTTPStatus.GONE, "There is nothing left to answer")
+    TOO_LARGE = ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large")
+    INVALID = ("invalid", HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid")
+    ORDER_REFUSED = ("order-refused", HTTPStatus.UNPROCESSABLE_ENTITY, "The order cannot be accepted")
+    INTERNAL = ("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "Something is wrong on our side")
+    UNAVAILABLE = ("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Not just now")
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str
+    """Where: names joined by dots, such as `customer.email`."""
+    reason: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457. Some kinds carry more members, as their operation says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list[FieldError])
+    """For a request that is not valid: each field and its reason."""
+
+
+class Problem(HTTPException):
+    """Raised anywhere below a door; becomes the answer."""
+
+    def __init__(
+        self,
+        kind: ProblemKind,
+        detail: str,
+        *,
+        errors: list[FieldError] | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        """`more` are additional members of the body, as JSON."""
+        super().__init__(kind.status, detail, headers)
+        self.kind = kind
+        self.details = ProblemDetails(
+            type=kind.type, title=kind.title, status=kind.status, detail=detail, errors=errors or [], **more
+        )
+
+    def response(self) -> Response:
+        """As problem+json."""
+        return JSONResponse(
+            self.details.model_dump(mode="json"), self.status_code, headers=self.headers, media_type=MEDIA_TYPE
+        )
+
+
+def unavailable(detail: str) -> Problem:
+    """Nothing is wrong with the request; the same again a little later will do."""
+    return Problem(ProblemKind.UNAVAILABLE, detail, headers={"Retry-After": "5"})
+
+
+def invalid(error: RequestValidationError) -> Problem:
+    """What pydantic found, by field. The values sent stay out of it: they may be personal."""
+    # the first part of a place says where the field was (body, query, path, header); people know that
+    errors = [
+        FieldError(field=".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0]), reason=found["msg"])
+        for found in cast("list[dict[str, Any]]", error.errors())
+    ]
+    return Problem(ProblemKind.INVALID, "Correct the fields named under errors and send it again.", errors=errors)
+
+
+def of_framework(error: StarletteHTTPException) -> Problem:
+    """The framework's own refusals (no such path, not that method ...) as problems of ours."""
+    kind = {
+        HTTPStatus.NOT_FOUND: ProblemKind.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED: ProblemKind.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ProblemKind.TOO_LARGE,
+    }.get(HTTPStatus(error.status_code), ProblemKind.BAD_REQUEST)
+    said = {
+        ProblemKind.NOT_FOUND: "There is nothing at this address; /openapi.json lists what there is.",
+        ProblemKind.METHOD_NOT_ALLOWED: "This address takes other methods; see the Allow header.",
+    }
+    return Problem(kind, said.get(kind, "The request cannot be read; check it against /openapi.json."), headers=dict(error.headers or {}))
+
+
+def unforeseen(request: Request, error: Exception) -> Problem:
+    """A defect of ours. The log has it whole; the answer does not."""
+    log.error("%s at %s %s", type(error).__name__, request.method, route_of(request), exc_info=error)
+    return Problem(ProblemKind.INTERNAL, "We have a note of it. Sending the same again later is safe.")
+
+
+def route_of(request: Request) -> str:
+    """The path's pattern, for logs: the path itself may hold an id or a customer's token."""
+    return getattr(request.scope.get("route"), "path", "(no such path)")
+
+
+def declared(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: the problems that it may answer with, by status."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        said = by_status.get(int(kind.status), {}).get("description")
+        by_status[int(kind.status)] = {
+            "model": ProblemDetails,
+            "description": f"{said}; or: {kind.title}" if said else kind.title,
+        }
+    return by_status

@@ -1,0 +1,264 @@
+"""The doors for upstream systems: hand in an order, see how it stands, cancel it, pass on a customer's answer."""
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response, status
+from pydantic import BaseModel, Field
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
+
+from domain.backorder_duty import Duty, Policy, next_duty
+from domain.backorder_position import BackorderPosition, PaymentKind, PaymentState, PaymentTerms, Status
+from domain.errors import NotFound, OrderConflict, OrderRefused
+from domain.orders import Order
+from domain.values import Frozen, Id
+from gateway import intake
+from gateway.api_key import keyed_router
+from gateway.backorder_view import BackorderView, view_of_order, view_of_position
+from gateway.connections import Connected, Connections, Now
+from gateway.problems import FieldError, Problem, ProblemDetails, ProblemKind, declared, unavailable
+from gateway.workflow_requests import Ended, IdempotencyKey, NotPossible, NotTaken, ask
+from ledger import backorders
+from workflows import backorder_contract
+from workflows.backorder_contract import (
+    CancelOutcome,
+    CancelReply,
+    CancelRequest,
+    DelayAnswer,
+    DelayAnswerReply,
+    Standing,
+)
+
+QUERY_PATIENCE = 1.0
+"""Seconds for the workflow to say what it does next; after that it is computed from the books."""
+
+BackorderId = Annotated[Id, Path(description="The business key of the backorder.")]
+
+router = keyed_router(tags=["upstream"])
+
+
+class Accepted(Frozen):
+    """The request was taken and is being carried out; its result shows at the Location."""
+
+    backorder_id: str
+
+
+class TooLateToCancel(ProblemDetails):
+    """The problem that says that the carrier holds everything."""
+
+    reply: CancelReply
+
+
+@router.post(
+    "/backorders",
+    summary="Hand in an order",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        200: {"model": BackorderView, "description": "The very same order was handed in before"},
+        **declared(ProblemKind.ORDER_CONFLICT, ProblemKind.ORDER_REFUSED, ProblemKind.TOO_LARGE),
+    },
+)
+async def hand_in(order: Order, connections: Connected, now: Now, response: Response) -> BackorderView:
+    """Start a backorder. Sending the same order again is harmless; another order under the same id is a conflict."""
+    try:
+        started = await intake.take(connections, order, now)
+    except OrderRefused as refused:
+        raise _refusal(refused) from refused
+    except OrderConflict as conflict:
+        raise Problem(ProblemKind.ORDER_CONFLICT, str(conflict)) from conflict
+    response.headers["Location"] = f"/backorders/{order.backorder_id}"
+    if started:
+        return view_of_order(order)
+    response.status_code = status.HTTP_200_OK
+    try:
+        return view_of_position(await backorders.position(connections.ledger, order.backorder_id))
+    except NotFound:
+        return view_of_order(order)
+
+
+@router.get("/backorders", summary="Find backorders")
+async def find(
+    connections: Connected,
+    status: Annotated[Status | None, Query(description="Only those of this derived status.")] = None,
+    sku: Annotated[Id | None, Query(description="Only those of this item.")] = None,
+    supplier: Annotated[Id | None, Query(description="Only those with a share at this supplier.")] = None,
+    attention: Annotated[bool | None, Query(description="Only those that wait for an operator, or that do not.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[BackorderView]:
+    """The newest backorders that match, without their histories."""
+    found = await backorders.find(
+        connections.ledger, status=status, sku=sku, supplier_id=supplier, attention=attention, limit=limit
+    )
+    return [view_of_position(position) for position in found]
+
+
+@router.get(
+    "/backorders/{backorder_id}", summary="See how a backorder stands", responses=declared(ProblemKind.NOT_FOUND)
+)
+async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> BackorderView:
+    """Status, quantities, promise, purchase orders, next duty, money, notices, and the story so far."""
+    try:
+        position = await backorders.position(connections.ledger, backorder_id)
+    except NotFound:
+        return view_of_order(await _just_started(connections, backorder_id))
+    duty = await _duty_of_workflow(connections, position)
+    if duty is None and position.closed_at is None:
+        duty = next_duty(position, _policy(connections), now)
+    return view_of_position(position, duty, await backorders.story(connections.ledger, backorder_id))
+
+
+@router.post(
+    "/backorders/{backorder_id}/cancel",
+    summary="Cancel what has not shipped",
+    responses={
+        202: {"model": Accepted, "description": "The cancellation is being carried out; see Location"},
+        **declared(ProblemKind.NOT_FOUND, ProblemKind.TOO_LATE, ProblemKind.NOT_POSSIBLE, ProblemKind.TOO_LARGE),
+        409: {"model": TooLateToCancel | ProblemDetails, "description": "The carrier holds everything, or it was refused"},
+    },
+)
+async def cancel(
+    backorder_id: BackorderId,
+    request: CancelRequest,
+    connections: Connected,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> CancelReply | Accepted:
+    """Undo what was done: share, supplier's line, allocation, money. Answers when all of that is settled."""
+    try:
+        reply = await ask(
+            connections.temporal,
+            backorder_id,
+            backorder_contract.CANCEL,
+            request,
+            update_id=f"cancel/{idempotency_key or backorder_id}",
+            answer=CancelReply,
+        )
+    except Ended:
+        reply = reply_of_the_books(await _position(connections, backorder_id))
+    except (NotTaken, NotPossible) as no:
+        raise _no(no) from no
+    if reply is None:
+        return _still_at_it(backorder_id, response)
+    if reply.outcome is CancelOutcome.TOO_LATE:
+        raise Problem(
+            ProblemKind.TOO_LATE,
+            "The carrier holds everything: that is no longer a cancellation but a return.",
+            reply=reply.model_dump(mode="json"),
+        )
+    return reply
+
+
+@router.post(
+    "/backorders/{backorder_id}/answer",
+    summary="Pass on a customer's answer to a delay notice",
+    responses={
+        202: {"model": Accepted, "description": "The answer is being acted on; see Location"},
+        **declared(ProblemKind.NOT_FOUND, ProblemKind.TOO_LATE, ProblemKind.NOT_POSSIBLE, ProblemKind.TOO_LARGE),
+    },
+)
+async def answer(
+    backorder_id: BackorderId,
+    request: DelayAnswer,
+    connections: Connected,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> DelayAnswerReply | Accepted:
+    """For answers that came by telephone or in a shop's own account pages."""
+    position = await _position(connections, backorder_id)
+    if request.notice_id not in {notice.notice_id for notice in position.notices}:
+        raise Problem(
+            ProblemKind.NOT_FOUND, f"Backorder {backorder_id} has no such notice; its page lists those that were sent."
+        )
+    try:
+        reply = await ask(
+            connections.temporal,
+            backorder_id,
+            backorder_contract.ANSWER_DELAY,
+            request,
+            update_id=f"answer/{idempotency_key or f'{request.notice_id}/{request.answer}'}",
+            answer=DelayAnswerReply,
+        )
+    except Ended:
+        reply = DelayAnswerReply(outcome="too_late")
+    except (NotTaken, NotPossible) as no:
+        raise _no(no) from no
+    if reply is None:
+        return _still_at_it(backorder_id, response)
+    if reply.outcome == "too_late":
+        raise Problem(ProblemKind.TOO_LATE, "The backorder had ended before this answer came.")
+    return reply
+
+
+def reply_of_the_books(position: BackorderPosition) -> CancelReply:
+    """What a cancellation finds whose backorder has ended."""
+    refunded = sum(
+        (p.amount for p in position.payments if p.kind is PaymentKind.REFUND and p.state is PaymentState.SUCCEEDED),
+        Decimal(0),
+    )
+    return CancelReply(
+        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
+        units_cancelled=position.cancelled,
+        units_shipped=position.shipped,
+        refund=refunded + position.refund_due,
+        currency=position.currency,
+        refund_by=position.refund_deadline,
+    )
+
+
+async def _position(connections: Connections, backorder_id: str) -> BackorderPosition:
+    try:
+        return await backorders.position(connections.ledger, backorder_id)
+    except NotFound as unknown:
+        raise _unknown(backorder_id) from unknown
+
+
+async def _just_started(connections: Connections, backorder_id: str) -> Order:
+    try:
+        order = await intake.started_order(connections.temporal, backorder_id)
+    except (OrderRefused, OrderConflict) as never_accepted:
+        raise Problem(ProblemKind.NOT_FOUND, f"There is no backorder {backorder_id}: {never_accepted}") from never_accepted
+    if order is None:
+        raise _unknown(backorder_id)
+    return order
+
+
+async def _duty_of_workflow(connections: Connections, position: BackorderPosition) -> Duty | None:
+    """What the workflow itself says comes next; None when it has ended, is busy, or no worker answers in time."""
+    if position.closed_at:
+        return None
+    handle = connections.temporal.get_workflow_handle(backorder_contract.workflow_id(position.backorder_id))
+    try:
+        async with asyncio.timeout(QUERY_PATIENCE):
+            standing: Standing = await handle.query(backorder_contract.STANDING, result_type=Standing)
+    except (TimeoutError, RPCError, WorkflowQueryFailedError):
+        return None
+    return standing.next_duty
+
+
+def _policy(connections: Connections) -> Policy:
+    settings = connections.settings
+    return Policy(payment=PaymentTerms(deposit_above=settings.deposit_above, deposit_share=settings.deposit_share))
+
+
+def _still_at_it(backorder_id: str, response: Response) -> Accepted:
+    response.status_code = status.HTTP_202_ACCEPTED
+    response.headers["Location"] = f"/backorders/{backorder_id}"
+    return Accepted(backorder_id=backorder_id)
+
+
+def _refusal(refused: OrderRefused) -> Problem:
+    """The reason begins with the field that it is about, when it is about one."""
+    said = str(refused)
+    field = said.split(" ", 1)[0]
+    errors = [FieldError(field=field, reason=said)] if field in Order.model_fields else []
+    return Problem(ProblemKind.ORDER_REFUSED, said, errors=errors)
+
+
+def _no(no: NotTaken | NotPossible) -> Problem:
+    return unavailable(str(no)) if isinstance(no, NotTaken) else Problem(ProblemKind.NOT_POSSIBLE, str(no))
+
+
+def _unknown(backorder_id: str) -> Problem:
+    return Problem(ProblemKind.NOT_FOUND, f"There is no backorder {backorder_id}.")

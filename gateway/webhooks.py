@@ -1,0 +1,153 @@
+"""The doors for suppliers and the carrier: verify, store raw, decode, then signal; in that order.
+
+Each answers 2xx only when the message is safe in the ledger and its workflows are told. Whoever gets anything else
+sends it again, and a repeat signals again, so a crash between storing and signalling is healed by the sender's retry.
+"""
+
+import hashlib
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response, status
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from connectors.errors import Undecodable, Unsupported
+from connectors.suppliers.interface import Inward
+from domain.errors import NotFound
+from domain.supplier_events import SupplierEvent, Unmatched
+from domain.values import Frozen, Id
+from gateway.body_limit import MIB
+from gateway.connections import Connected, Connections, Now
+from gateway.problems import Problem, ProblemKind, declared
+from ledger import inbox, parcels, purchase_orders
+from workflows import backorder_contract, purchase_order_contract
+
+LARGEST_SUPPLIER_MESSAGE = 5 * MIB
+
+_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Headers that may hold a secret and prove nothing later."""
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(tags=["webhooks"])
+
+
+class Kept(Frozen):
+    """What became of a supplier's message."""
+
+    inbox_id: int
+    """Under which it is kept, raw."""
+    repeated: bool
+    """It came before; nothing counts twice."""
+    purchase_orders: tuple[str, ...] = ()
+    """Those that were told of it."""
+    unreadable: str | None = None
+    """Why it could not be read. It is kept all the same, and people look at it; sending it again changes nothing."""
+
+
+class Noted(Frozen):
+    """The carrier's event is in the books."""
+
+    event_id: str
+
+
+@router.post(
+    "/suppliers/{supplier_id}/events",
+    summary="A supplier's message",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={
+        200: {"model": Kept, "description": "It came before"},
+        **declared(ProblemKind.BAD_SIGNATURE, ProblemKind.INVALID, ProblemKind.TOO_LARGE, ProblemKind.UNAVAILABLE),
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {"*/*": {"schema": {}}}}},
+)
+async def from_supplier(
+    supplier_id: Annotated[Id, Path()], request: Request, connections: Connected, now: Now, response: Response
+) -> Kept:
+    """In the supplier's own format, signed as its connector asks."""
+    message = Inward(body=await request.body(), headers=_headers(request))
+    try:
+        connector = await connections.world.supplier(supplier_id)
+        connector.verify(message)
+    except (NotFound, Unsupported, Undecodable) as stranger:
+        # One answer for all: a stranger does not learn which suppliers there are.
+        raise _not_proven(str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here") from stranger
+    unreadable: str | None = None
+    events: tuple[SupplierEvent, ...] = ()
+    try:
+        decoded = connector.decode(message)
+        dedupe_key, events = decoded.dedupe_key, decoded.events
+    except Undecodable as undecodable:
+        unreadable, dedupe_key = str(undecodable), f"sha256:{hashlib.sha256(message.body).hexdigest()}"
+        log.warning("a message of supplier %s cannot be read: %s", supplier_id, unreadable)
+    stored = await inbox.store_message(
+        connections.ledger,
+        supplier_id,
+        door="webhook",
+        dedupe_key=dedupe_key,
+        headers={name: value for name, value in message.headers.items() if name not in _NEVER_KEPT},
+        body=message.body,
+        at=now,
+        events=events,
+        unreadable=unreadable,
+    )
+    for po_number in stored.po_numbers:
+        await _wake_purchase_order(connections, po_number, stored.inbox_id)
+    if stored.repeated:
+        response.status_code = status.HTTP_200_OK
+    return Kept(
+        inbox_id=stored.inbox_id,
+        repeated=stored.repeated,
+        purchase_orders=stored.po_numbers,
+        unreadable=unreadable,
+    )
+
+
+@router.post(
+    "/carrier/events",
+    summary="The carrier holds a parcel",
+    responses=declared(ProblemKind.BAD_SIGNATURE, ProblemKind.TOO_LARGE, ProblemKind.UNAVAILABLE),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+)
+async def from_carrier(request: Request, connections: Connected) -> Noted:
+    """Its possession event, signed by Standard Webhooks. This, not the label, is what counts as shipped."""
+    try:
+        event = connections.world.carrier.verify_event(await request.body(), _headers(request))
+    except Undecodable as unproven:
+        raise _not_proven(str(unproven)) from unproven
+    backorder_id = await parcels.possess(
+        connections.ledger, event.parcel_id, event_id=event.event_id, at=event.possessed_at
+    )
+    if backorder_id:
+        handle = connections.temporal.get_workflow_handle(backorder_contract.workflow_id(backorder_id))
+        try:
+            await handle.signal(backorder_contract.PARCEL_MOVED)
+        except RPCError as ended:
+            if ended.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            # The backorder has ended; the books know of the parcel, and nobody waits for it any more.
+    return Noted(event_id=event.event_id)
+
+
+async def _wake_purchase_order(connections: Connections, po_number: str, inbox_id: int) -> None:
+    """Signal a purchase order, starting it if it has ended: goods may come after the end."""
+    await connections.temporal.start_workflow(
+        purchase_order_contract.WORKFLOW,
+        purchase_order_contract.PurchaseOrderInput(po_number=po_number),
+        id=purchase_order_contract.workflow_id(po_number),
+        task_queue=purchase_order_contract.TASK_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=purchase_order_contract.SUPPLIER_MESSAGE,
+        start_signal_args=[inbox_id],
+        static_summary=f"Purchase order {po_number}",
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _not_proven(why: str) -> Problem:
+    return Problem(ProblemKind.BAD_SIGNATURE, f"{why}.", headers={"WWW-Authenticate": "Webhook-Signature"})

@@ -1,0 +1,218 @@
+"""The inbox: what suppliers send is kept raw first, then read, then applied to its orders one event at a time, in order.
+
+A message counts once by its envelope (the connector's dedupe key) and its content once by its business key (receipt,
+shipment), so repeats in any wrapping are harmless. A message that cannot be read or applied is kept with the reason.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+
+from domain.errors import BooksDoNotBalance, NotFound
+from domain.names import purchase_order_workflow_id
+from domain.supplier_events import Received, SupplierEvent, supplier_event
+from domain.values import Frozen
+from ledger.book import Connection, Ledger, as_json, fetch_one
+from ledger.order_lines import Effect, ask_operator
+from ledger.supplier_events import apply_event
+
+
+class StoredMessage(Frozen):
+    """A message in the inbox."""
+
+    inbox_id: int
+    repeated: bool
+    """This very message came before; nothing was stored again."""
+    po_numbers: tuple[str, ...]
+    """The orders it speaks of, all of them ours with this supplier: their workflows are to be told."""
+
+
+class AppliedEvents(Frozen):
+    """What became of an order's waiting events."""
+
+    count: int
+    incidents: tuple[str, ...] = ()
+    """What an operator is asked to look at; the order's attention says the same."""
+
+
+_SUPPLIER = "select from supplier where supplier_id = %s"
+_OURS = "select po_number from purchase_order where supplier_id = %s and po_number = any(%s)"
+_MESSAGE = """
+    insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable)
+    values (%s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
+"""
+_EVENTS = """
+    insert into inbox_event (inbox_id, n, po_number, event, prefer, applied_at, outcome)
+    values (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+async def store_message(
+    ledger: Ledger,
+    supplier_id: str,
+    *,
+    door: str,
+    dedupe_key: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    at: datetime,
+    events: Sequence[SupplierEvent],
+    unreadable: str | None = None,
+    prefer: str | None = None,
+) -> StoredMessage:
+    """Keep a verified message, raw, with the events it was read as, in one transaction.
+
+    An event that names no order of ours with this supplier (one supplier cannot speak of another's orders) is kept with
+    that outcome and applied to nothing.
+
+    Args:
+        ledger: the ledger.
+        supplier_id: who sent it, by its signature.
+        door: how it came: webhook, signal ...
+        dedupe_key: the same for every delivery of the same message.
+        headers: as they came; kept.
+        body: as it came; kept, whatever it says.
+        at: when.
+        events: what it says.
+        unreadable: why it could not be read, in words; then there are no events.
+        prefer: the backorder that was told of a receipt; its share is served first.
+
+    Raises:
+        NotFound: no such supplier.
+    """
+    key = f"inbox/{supplier_id}/{dedupe_key}"
+    async with ledger.fact(key=key, subject=f"supplier/{supplier_id}", kind="message", at=at) as fact:
+        if fact.repeated:
+            return StoredMessage.model_validate({**fact.result, "repeated": True})
+        connection = fact.connection
+        if await (await connection.execute(_SUPPLIER, (supplier_id,))).fetchone() is None:
+            raise NotFound(f"no supplier {supplier_id!r} in the catalogue; check the address the message was sent to")
+        row = (
+            supplier_id,
+            door,
+            dedupe_key,
+            hashlib.sha256(body).hexdigest(),
+            as_json(dict(headers)),
+            body,
+            at,
+            unreadable,
+        )
+        inserted = await (await connection.execute(_MESSAGE, row)).fetchone()
+        inbox_id = int(inserted[0]) if inserted else 0
+        named = sorted({event.po_number for event in events if event.po_number})
+        found = await connection.execute(_OURS, (supplier_id, named))
+        ours = {str(row[0]) for row in await found.fetchall()}
+        for n, event in enumerate(events):
+            known = event.po_number in ours
+            outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
+            content = as_json(event.model_dump(mode="json"))
+            po_number, applied_at = (event.po_number, None) if known else (None, at)
+            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, prefer, applied_at, outcome))
+        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=tuple(sorted(ours)))
+        fact.result = stored.model_dump(mode="json")
+        fact.note(
+            text=f"Message through the {door}: {unreadable or ', '.join(e.kind for e in events) or 'nothing to do'}"
+        )
+        return stored
+
+
+_UNAPPLIED = "select inbox_id, n from inbox_event where po_number = %s and applied_at is null order by inbox_id, n"
+_EVENT = "select event, prefer from inbox_event where inbox_id = %s and n = %s"
+_APPLIED = "update inbox_event set applied_at = %s, outcome = %s where inbox_id = %s and n = %s"
+
+
+class _Event(NamedTuple):
+    event: dict[str, object]
+    prefer: str | None
+
+
+async def unapplied(ledger: Ledger, po_number: str) -> list[tuple[int, int]]:
+    """The order's waiting events, (inbox id, number in the message), in the order they came."""
+    async with ledger.look() as connection:
+        rows = await (await connection.execute(_UNAPPLIED, (po_number,))).fetchall()
+    return [(int(inbox_id), int(n)) for inbox_id, n in rows]
+
+
+async def apply_events(ledger: Ledger, po_number: str, *, at: datetime) -> AppliedEvents:
+    """Apply every waiting event of an order, each once, in the order they came.
+
+    Any number of processes may do this at once. An event that would break the books is not applied: that is an incident,
+    and those behind it go on.
+    """
+    count = 0
+    incidents: list[str] = []
+    for inbox_id, n in await unapplied(ledger, po_number):
+        try:
+            effect = await _apply(ledger, po_number, inbox_id, n, at=at)
+        except (BooksDoNotBalance, psycopg.DataError, psycopg.IntegrityError) as impossible:
+            effect = await _set_aside(ledger, po_number, inbox_id, n, why=str(impossible), at=at)
+        if effect:
+            count += 1
+            incidents.extend(effect.incidents)
+    return AppliedEvents(count=count, incidents=tuple(incidents))
+
+
+async def apply_receipt_for_backorder(
+    ledger: Ledger, backorder_id: str, receipt: Received, *, door: str, body: bytes, at: datetime
+) -> AppliedEvents:
+    """A receipt that was sent for one backorder: the same event, with that backorder served first.
+
+    Raises:
+        NotFound: no such purchase order.
+    """
+    async with ledger.look() as connection:
+        row = await (await connection.execute(_SUPPLIER_OF, (receipt.po_number,))).fetchone()
+    if row is None:
+        raise NotFound(f"no purchase order {receipt.po_number!r} in the ledger; check the number in the receipt")
+    await store_message(
+        ledger,
+        row[0],
+        door=door,
+        dedupe_key=f"receipt/{receipt.receipt_id}/{receipt.po_number}",
+        headers={},
+        body=body,
+        at=at,
+        events=(receipt,),
+        prefer=backorder_id,
+    )
+    return await apply_events(ledger, receipt.po_number, at=at)
+
+
+_SUPPLIER_OF = "select supplier_id from purchase_order where po_number = %s"
+
+
+async def _apply(ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: datetime) -> Effect | None:
+    """Apply one event; None if another process did meanwhile."""
+    subject = purchase_order_workflow_id(po_number)
+    async with ledger.fact(key=f"inbox/{inbox_id}/{n}", subject=subject, kind="supplier says", at=at) as fact:
+        if fact.repeated:
+            return None
+        waiting = await fetch_one(fact.connection, _Event, _EVENT, (inbox_id, n))
+        if waiting is None:
+            raise NotFound(f"no event {n} in message {inbox_id} of the inbox")
+        event = supplier_event.validate_python(waiting.event)
+        effect = await apply_event(fact.connection, po_number, event, at=at, prefer=waiting.prefer)
+        fact.note(event=event.kind, text=f"Supplier's {event.kind.replace('_', ' ')}: {effect.outcome}")
+        await _record(fact.connection, inbox_id, n, effect, at=at)
+        return effect
+
+
+async def _set_aside(ledger: Ledger, po_number: str, inbox_id: int, n: int, *, why: str, at: datetime) -> Effect | None:
+    """Record that an event cannot be applied, and ask an operator."""
+    subject = purchase_order_workflow_id(po_number)
+    async with ledger.fact(key=f"inbox/{inbox_id}/{n}", subject=subject, kind="supplier says", at=at) as fact:
+        if fact.repeated:
+            return None
+        what = f"Event {n} of message {inbox_id} about {po_number} could not be applied: {why}"
+        effect = Effect(outcome=f"not applied: {why}", incidents=(what,))
+        fact.note(text=what)
+        await ask_operator(fact.connection, po_number, what, at=at)
+        await _record(fact.connection, inbox_id, n, effect, at=at)
+        return effect
+
+
+async def _record(connection: Connection, inbox_id: int, n: int, effect: Effect, *, at: datetime) -> None:
+    await connection.execute(_APPLIED, (at, effect.outcome, inbox_id, n))

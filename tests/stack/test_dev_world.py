@@ -1,0 +1,150 @@
+"""What `promisekeeper dev` makes of its settings: ports, secrets, the environment of its parts, the simulated world."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from activities.settings import Settings
+from connectors.suppliers.interface import connector_for
+from devstack import ports
+from devstack.ports import Port, PortTakenError
+from devstack.postgres import Postgres
+from devstack.processes import Supervisor
+from devstack.settings import Secrets, StackSettings
+from devstack.simulators.settings import Behaviour, Rule
+from devstack.stack import Habits, Stack
+from domain.catalogue import Catalogue
+
+_CATALOGUE = Catalogue.model_validate(
+    {
+        "suppliers": [
+            {
+                "supplier_id": "acme",
+                "name": "Acme",
+                "currency": "USD",
+                "connector_config": {
+                    "base_url": "env:ACME_URL",
+                    "api_key": "env:ACME_API_KEY",
+                    "webhook_secret": "env:ACME_WEBHOOK_SECRET",
+                },
+            },
+            {
+                "supplier_id": "real",
+                "name": "Somebody real",
+                "currency": "USD",
+                "connector_config": {"base_url": "https://real.example", "api_key": "env:REAL_API_KEY"},
+            },
+        ],
+        "items": [],
+        "supplier_items": [],
+    }
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, unused_tcp_port_factory: "pytest.FixtureRequest") -> StackSettings:
+    numbers = {
+        name: unused_tcp_port_factory()  # type: ignore[operator]
+        for name in StackSettings.model_fields
+        if name.endswith("_port") and name != "postgres_port"
+    }
+    return StackSettings(folder=tmp_path, **numbers)
+
+
+def test_every_port_says_what_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMISEKEEPER_DEV_GATEWAY_PORT", "18080")
+    named = {port.option: port for port in StackSettings(postgres_port=15432).ports}
+    assert named["--gateway-port"] == Port(18080, "gateway", "--gateway-port", "PROMISEKEEPER_DEV_GATEWAY_PORT")
+    assert named["--postgres-port"].number == 15432
+    assert len(named) == 9
+
+
+def test_postgres_takes_no_port_unless_asked() -> None:
+    assert "--postgres-port" not in {port.option for port in StackSettings().ports}
+
+
+def test_a_port_out_of_range_is_refused() -> None:
+    with pytest.raises(ValidationError, match="gateway_port"):
+        StackSettings(gateway_port=70000)
+
+
+def test_one_port_for_two_parts_is_refused() -> None:
+    twice = StackSettings(gateway_port=18090, supplier_port=18090)
+    with pytest.raises(PortTakenError, match="port 18090 is meant for both gateway and simulated suppliers"):
+        ports.check(twice.ports)
+
+
+def test_secrets_are_made_up_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.env"
+    first = Secrets(path)
+    token, webhook = first.token("A"), first.webhook_secret("B")
+    again = Secrets(path)
+    assert (again.token("A"), again.webhook_secret("B")) == (token, webhook)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert token != first.token("C")
+
+
+def test_the_parts_can_read_their_settings(settings: StackSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_API_KEY", "the developer's own, for another Temporal")
+    environment = Stack(settings, _CATALOGUE, {}).environment
+    assert "TEMPORAL_API_KEY" not in environment
+    assert environment["TEMPORAL_ADDRESS"] == f"127.0.0.1:{settings.temporal_port}"
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    read = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    assert read.gateway_port == settings.gateway_port
+    assert read.public_url == settings.gateway_url
+
+
+async def test_simulated_suppliers_know_the_keys_our_connectors_use(
+    settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(settings, _CATALOGUE, {"acme": Habits(rules=(Rule(behaviour=Behaviour.SHORT),))})
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    simulators = next(part for part in stack.parts if part.name == "simulators")
+    supervisor = Supervisor(settings.folder, [simulators], tell=print)
+    try:
+        await supervisor.start()
+        supplier = _CATALOGUE.suppliers[0]
+        connector = connector_for(supplier.connector, supplier.supplier_id, supplier.connector_config)
+        health = await connector.check()
+        await connector.aclose()
+        assert health.ok, health.detail
+    finally:
+        await supervisor.stop()
+    told = json.loads((settings.folder / "simulators.json").read_text())
+    assert [(one["supplier_id"], one["rules"][0]["behaviour"]) for one in told["suppliers"]] == [("acme", "short")]
+    environment_file = settings.folder / "environment.json"
+    assert stat.S_IMODE(environment_file.stat().st_mode) == 0o600
+    assert json.loads(environment_file.read_text())["ACME_URL"] == settings.supplier_url("acme")
+
+
+async def test_postgres_on_a_port_wants_the_password(tmp_path: Path, unused_tcp_port: int) -> None:
+    import psycopg  # noqa: PLC0415 - only here
+
+    from devstack import postgres  # noqa: PLC0415
+
+    server = Postgres(tmp_path / "postgres", port=unused_tcp_port, password="open sesame")
+    supervisor = Supervisor(tmp_path, [postgres.part(server)], tell=print)
+    try:
+        await supervisor.start()
+        await server.ensure_database("shop")
+        address = {"host": "127.0.0.1", "port": unused_tcp_port, "user": postgres.SUPERUSER, "dbname": "shop"}
+        with psycopg.connect(**address, password="open sesame") as connection:  # pyright: ignore[reportArgumentType]
+            assert connection.execute("SELECT current_database()").fetchone() == ("shop",)
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(**address, password="guess")  # pyright: ignore[reportArgumentType]
+    finally:
+        await supervisor.stop()
+
+
+def test_a_folder_too_deep_for_a_socket_still_gets_one(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 120) / "postgres"
+    dsn = Postgres(deep).dsn()
+    assert str(deep) not in dsn
+    assert dsn == Postgres(deep).dsn()
+    assert dsn != Postgres(deep.with_name("other")).dsn()

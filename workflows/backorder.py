@@ -1,0 +1,422 @@
+"""One backorder, from promise to parcel or refund.
+
+The workflow owns time and decisions, the ledger owns quantities and money. So the story is short: look at where the
+backorder stands, do the duty that is due (`domain.backorder_duty` says which), or sleep until the next or a message. A
+signal carries no truth of its own; it only says "look again", and may come late, twice, or never.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    import pydantic
+
+    from activities.backorder import BackorderActivities as Do
+    from activities.steps import (
+        AcceptStep,
+        AnswerStep,
+        BackorderStep,
+        CancelStep,
+        DutyStep,
+        NotifyStep,
+        RawReceiptStep,
+        ReleaseStep,
+        TextStep,
+    )
+    from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
+    from domain.backorder_position import Answer, BackorderPosition, CancelledBy, ParcelState
+    from domain.orders import Order
+    from workflows import backorder_contract as contract
+    from workflows.backorder_contract import (
+        CancelOutcome,
+        CancelReply,
+        CancelRequest,
+        Carried,
+        DelayAnswer,
+        DelayAnswerReply,
+        Resolution,
+        Resolve,
+        Standing,
+    )
+    from workflows.backorder_story import current_details
+    from workflows.durably import ONE_STEP, TRY_AGAIN_AFTER, run_to_completion, text_of
+
+CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
+
+
+Step = TypeVar("Step")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Asked:
+    """An update that waits for the main loop, so that one story is told and no handler needs a lock."""
+
+    request: CancelRequest | DelayAnswer | Resolve
+    reply: Any = None
+
+
+@workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
+class Backorder:
+    """Keeps one promise. Start it with the business id, reject duplicates, and forget about it."""
+
+    @workflow.init
+    def __init__(self, order: Order, carried: Carried | None = None) -> None:
+        """Signals may come before `run` starts, so everything they touch is made here."""
+        carried = carried or Carried()
+        self._id = order.backorder_id
+        self._order = order
+        self._position: BackorderPosition | None = None
+        self._policy = carried.policy or Policy()
+        self._steps = dict(carried.steps)
+        self._postponed: dict[DutyKind, datetime] = {}
+        self._stuck: dict[DutyKind, int] = {}
+        self._asked: deque[Asked] = deque()
+        self._cancelling: list[Asked] = []
+        self._receipts: deque[str] = deque()
+        self._look_again = carried.accepted
+        self._accepted = carried.accepted
+        self._indexed: tuple[Any, ...] = ()
+
+    @workflow.run
+    async def run(self, order: Order, carried: Carried | None = None) -> BackorderPosition:
+        """Accept the order, then do what is due until nothing is owed. Returns the closed position."""
+        if not self._accepted:
+            await self._accept(order)
+        while not self._closed:
+            if self._look_again:
+                await self._look()
+            elif workflow.cancellation_reason() is not None and not self._standing.cancel_requested_at:
+                await self._request_cancel(CANCELLED_IN_UI)
+            elif self._receipts:
+                await self._take_receipt(self._receipts.popleft())
+            elif self._asked:
+                await self._answer(self._asked.popleft())
+            elif (duty := self._next_duty()) and duty.at <= workflow.now():
+                await self._do(duty)
+            elif workflow.info().is_continue_as_new_suggested() and not self._cancelling:
+                await self._continue_as_new()
+            else:
+                await self._wait_for(duty)
+        await run_to_completion(workflow.wait_condition(workflow.all_handlers_finished))
+        if workflow.cancellation_reason() is not None and self._standing.shipped == 0:
+            raise asyncio.CancelledError  # everything is undone; the UI's word for that is "Canceled"
+        return self._standing
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=contract.SUPPLY_CHANGED, description="Supply changed in the ledger: look again.")
+    def supply_changed(self) -> None:
+        """Goods were allocated, a date moved, or a share was lost; the ledger knows which."""
+        self._look_again = True
+
+    @workflow.signal(name=contract.PARCEL_MOVED, description="The carrier reported on a parcel: look again.")
+    def parcel_moved(self) -> None:
+        """The carrier's report is in the ledger."""
+        self._look_again = True
+
+    @workflow.signal(name=contract.RECEIPT, description="A goods receipt (JSON) for this backorder.")
+    def receipt(self, raw: RawValue) -> None:
+        """Take the receipt as it came; it is stored before it is read, so a bad one is kept, too."""
+        self._receipts.append(text_of(raw))
+
+    def keep_malformed(self, signal: str, arguments: list[Any]) -> None:
+        """A signal whose arguments do not fit (see `workflows.tolerance`): kept like a receipt that cannot be read."""
+        self._receipts.append(f"signal {signal!r} with {len(arguments)} arguments: {arguments!r}")
+
+    @workflow.update(
+        name=contract.CANCEL,
+        description="Cancel what the carrier does not hold yet, undo everything, refund. Answers how it ended.",
+    )
+    async def cancel(self, request: CancelRequest) -> CancelReply:
+        """Cancel; always honoured before the carrier holds the parcel."""
+        reply: CancelReply = await self._ask(request)
+        return reply
+
+    @workflow.update(name=contract.ANSWER_DELAY, description="A customer's answer to a notice: consent or cancel.")
+    async def answer_delay(self, request: DelayAnswer) -> DelayAnswerReply:
+        """Record the answer and act on it."""
+        reply: DelayAnswerReply = await self._ask(request)
+        return reply
+
+    @answer_delay.validator
+    def _check_answer(self, request: DelayAnswer) -> None:
+        if not request.notice_id.startswith(f"{contract.workflow_id(self._id)}/"):
+            raise ApplicationError(f"notice {request.notice_id!r} is not one of {self._id}", type="UnknownNotice")
+
+    @workflow.update(
+        name=contract.RESOLVE, description="An operator's decision when attention is needed: retry, cancel or dismiss."
+    )
+    async def resolve(self, request: Resolve) -> Standing:
+        """Carry out the decision and answer where the backorder then stands."""
+        reply: Standing = await self._ask(request)
+        return reply
+
+    @workflow.query(name=contract.STANDING, description="Where the backorder stands, and what it does next.")
+    def standing(self) -> Standing:
+        """Answer from what was last read from the ledger."""
+        return Standing(position=self._position, next_duty=self._next_duty() if self._position else None)
+
+    async def _ask(self, request: CancelRequest | DelayAnswer | Resolve) -> Any:
+        asked = Asked(request)
+        self._asked.append(asked)
+        await workflow.wait_condition(lambda: asked.reply is not None)
+        return asked.reply
+
+    # --- steps, in the order of the story -----------------------------------------------------------------------------
+
+    async def _accept(self, order: Order) -> None:
+        try:
+            accepted = await self._step(
+                Do.accept, AcceptStep(order=order, key=self._key("accept"), at=workflow.now()), "accept the order"
+            )
+        except ActivityError as refused:
+            # An order that cannot be accepted ends here, with the reason; nothing was done for it.
+            if isinstance(refused.cause, ApplicationError):
+                raise refused.cause from refused
+            raise
+        self._policy, self._accepted = accepted.policy, True
+        self._stand(accepted.position)
+
+    async def _look(self) -> None:
+        self._look_again = False
+        self._stand(await self._step(Do.look, self._id, "look at the ledger"))
+
+    async def _request_cancel(self, request: CancelRequest) -> None:
+        step = CancelStep(**self._about("request-cancel"), by=request.by, reason=request.reason)
+        self._stand(await self._step(Do.request_cancel, step, f"cancel, asked by the {request.by}"))
+        self._postponed.clear()
+
+    async def _take_receipt(self, raw: str) -> None:
+        step = RawReceiptStep(**self._about("receipt"), raw=raw)
+        self._stand(await self._step(Do.take_receipt, step, "a receipt signalled to this backorder"))
+
+    async def _answer(self, asked: Asked) -> None:
+        match asked.request:
+            case CancelRequest() as request:
+                await self._cancel(asked, request)
+            case DelayAnswer() as request:
+                await self._take_delay_answer(asked, request)
+            case Resolve() as request:
+                await self._resolve(asked, request)
+
+    async def _cancel(self, asked: Asked, request: CancelRequest) -> None:
+        if self._standing.open == 0:
+            asked.reply = self._cancel_reply(known=True)
+            return
+        await self._request_cancel(request)
+        self._cancelling.append(asked)  # answered when everything is unwound
+
+    async def _take_delay_answer(self, asked: Asked, request: DelayAnswer) -> None:
+        step = AnswerStep(
+            **self._about("answer"), notice_id=request.notice_id, answer=request.answer, policy=self._policy
+        )
+        answered = await self._step(Do.record_answer, step, f"the customer answers: {request.answer}")
+        self._stand(answered.position)
+        if request.answer is Answer.CANCEL and self._standing.open and not self._standing.cancel_requested_at:
+            await self._request_cancel(CancelRequest(by=CancelledBy.CUSTOMER, reason="answered a notice with cancel"))
+        asked.reply = DelayAnswerReply(outcome=answered.outcome)
+
+    async def _resolve(self, asked: Asked, request: Resolve) -> None:
+        about = f"operator: {request.resolution}{f' ({request.note})' if request.note else ''}"
+        if request.resolution is Resolution.RETRY:
+            self._stand(await self._step(Do.forgive_suppliers, BackorderStep(**self._about("forgive")), about))
+            self._postponed.clear()
+        elif request.resolution is Resolution.CANCEL and self._standing.open:
+            await self._request_cancel(
+                CancelRequest(by=CancelledBy.SELLER, reason=request.note or "an operator cancelled")
+            )
+        await self._settle_attention(about)
+        asked.reply = self.standing()
+
+    async def _do(self, duty: Duty) -> None:
+        """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; the rest goes on."""
+        try:
+            self._stand(await self._perform(duty))
+        except ActivityError as failed:
+            await self._put_off(duty, failed)
+        else:
+            self._postponed.pop(duty.kind, None)
+            if self._stuck.pop(duty.kind, 0):
+                await self._settle_attention(f"done at last: {duty.why}")
+        if self._cancelling and self._unwound:
+            for asked in self._cancelling:
+                asked.reply = self._cancel_reply(known=False)
+            self._cancelling.clear()
+
+    async def _perform(self, duty: Duty) -> BackorderPosition:
+        kind, about = duty.kind, duty.why
+        if kind is DutyKind.UNWIND:
+            return await self._unwind()
+        if kind is DutyKind.CANCEL:
+            return await self._step(
+                Do.request_cancel,
+                CancelStep(**self._about("request-cancel"), by=duty.by or CancelledBy.SELLER, reason=about),
+                about,
+            )
+        if kind is DutyKind.ASK_OPERATOR:
+            return await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=about), about)
+        if kind is DutyKind.CHECK_CARRIER:
+            position = await self._step(Do.check_carrier, DutyStep(**self._about(kind), duty=duty), about)
+            self._postponed[kind] = workflow.now() + timedelta(days=1)
+            return position
+        if duty.notice is not None:
+            return await self._step(
+                Do.notify, NotifyStep(**self._about(duty.notice), duty=duty, policy=self._policy), about
+            )
+        with_duty = {
+            DutyKind.CHARGE_DEPOSIT: Do.take_payment,
+            DutyKind.CHARGE: Do.take_payment,
+            DutyKind.PLAN_PARCEL: Do.plan_parcel,
+            DutyKind.BOOK_PARCEL: Do.book_parcel,
+            DutyKind.PROMISE: Do.promise,
+        }
+        if kind in with_duty:
+            return await self._step(with_duty[kind], DutyStep(**self._about(kind), duty=duty), about)
+        plain = {DutyKind.SOURCE: Do.source, DutyKind.REFUND: Do.refund, DutyKind.CLOSE: Do.close}
+        return await self._step(plain[kind], BackorderStep(**self._about(kind)), about)
+
+    async def _unwind(self) -> BackorderPosition:
+        """Undo what was done, last first. Every step was written into the books before it was taken, so none is missed.
+
+        A crash or a second cancel in between changes nothing: each part is idempotent, and the duty stays until all of
+        it is done. The refund follows as its own duty, from what then turns out not to have shipped.
+        """
+        await self._step(
+            Do.void_parcels, BackorderStep(**self._about("void")), "stop parcels the carrier does not hold"
+        )
+        await self._step(Do.settle_payments, BackorderStep(**self._about("settle")), "learn what charges became of")
+        step = ReleaseStep(**self._about("release"), policy=self._policy)
+        return await self._step(Do.release_supply, step, "give shares and goods to the next in rank")
+
+    async def _put_off(self, duty: Duty, failed: ActivityError) -> None:
+        tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
+        wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
+        self._postponed[duty.kind] = workflow.now() + wait
+        reason = str(failed.cause or failed)
+        text = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
+        self._stand(
+            await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=text), "ask an operator")
+        )
+
+    async def _settle_attention(self, how: str) -> None:
+        if self._standing.attention:
+            step = TextStep(**self._about("settle-attention"), text=how)
+            self._stand(await self._step(Do.settle_attention, step, how))
+
+    async def _wait_for(self, duty: Duty | None) -> None:
+        """Sleep until the duty falls due, a message comes, or the UI's cancel button is pressed."""
+        timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
+        try:
+            await workflow.wait_condition(
+                lambda: self._look_again or bool(self._asked) or bool(self._receipts),
+                timeout=timeout,
+                timeout_summary=None if duty is None else duty.why[:180],
+            )
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            # The request stays readable in `cancellation_reason`; the loop treats it as the `cancel` update.
+            if task := asyncio.current_task():
+                task.uncancel()
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._asked or self._receipts:
+            return
+        workflow.continue_as_new(args=[self._order, Carried(accepted=True, policy=self._policy, steps=self._steps)])
+
+    # --- what the story is told with ----------------------------------------------------------------------------------
+
+    @property
+    def _standing(self) -> BackorderPosition:
+        if self._position is None:
+            raise ApplicationError("the backorder is not accepted yet", type="NotAccepted", non_retryable=True)
+        return self._position
+
+    @property
+    def _closed(self) -> bool:
+        return self._position is not None and self._position.closed_at is not None
+
+    @property
+    def _unwound(self) -> bool:
+        """Supply and parcels are undone; what is with the carrier is shipped."""
+        return self._standing.open == 0
+
+    def _next_duty(self) -> Duty | None:
+        return next_duty(self._standing, self._policy, workflow.now(), self._postponed)
+
+    def _key(self, step: str) -> str:
+        """Workflow id, step, and how often it was taken: what the ledger and the outside world know this effect by."""
+        number = self._steps[step] = self._steps.get(step, 0) + 1
+        return f"{contract.workflow_id(self._id)}/{step}/{number}"
+
+    def _about(self, step: str) -> dict[str, Any]:
+        return {"backorder_id": self._id, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}
+
+    async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
+        """Run one activity to its end, whoever cancels meanwhile."""
+        return await run_to_completion(
+            workflow.execute_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=ONE_STEP.start_to_close,
+                schedule_to_close_timeout=ONE_STEP.schedule_to_close,
+                heartbeat_timeout=ONE_STEP.heartbeat,
+                retry_policy=ONE_STEP.retry,
+                summary=summary[:180],
+            )
+        )
+
+    def _cancel_reply(self, *, known: bool) -> CancelReply:
+        position = self._standing
+        if position.shipped == position.ordered:
+            outcome = CancelOutcome.TOO_LATE
+        elif known:
+            outcome = CancelOutcome.ALREADY_CANCELLED
+        else:
+            outcome = CancelOutcome.REST_CANCELLED if position.shipped else CancelOutcome.CANCELLED
+        return CancelReply(
+            outcome=outcome,
+            units_cancelled=position.cancelled,
+            units_shipped=position.shipped,
+            refund=position.refund_due,
+            currency=position.currency,
+            refund_by=position.refund_deadline,
+        )
+
+    def _stand(self, position: BackorderPosition) -> None:
+        """Take in a position, and show it: search attributes for lists, details for whoever opens this workflow."""
+        self._position = position
+        if any(p.state is ParcelState.POSSESSED for p in position.parcels):
+            self._postponed.pop(DutyKind.CHECK_CARRIER, None)
+        suppliers = tuple(sorted({c.supplier_id for c in position.claims}))
+        orders = tuple(sorted({c.po_number for c in position.claims}))
+        promised = _start_of(position.current_promise or position.promised_by)
+        indexed = (position.status, suppliers, orders, promised, position.attention is not None)
+        if indexed != self._indexed:
+            self._indexed = indexed
+            workflow.upsert_search_attributes(
+                [
+                    contract.STATUS.value_set(position.status.value),
+                    contract.SKU.value_set(position.sku),
+                    contract.SALES_ORDER.value_set(position.sales_order),
+                    contract.SUPPLIER_IDS.value_set(list(suppliers)),
+                    contract.PO_NUMBERS.value_set(list(orders)),
+                    contract.NEEDS_ATTENTION.value_set(position.attention is not None),
+                    contract.PROMISED_BY.value_set(promised) if promised else contract.PROMISED_BY.value_unset(),
+                ]
+            )
+        workflow.set_current_details(current_details(position, self._next_duty()))
+
+
+def _start_of(day: date | None) -> datetime | None:
+    return datetime.combine(day, time(), UTC) if day else None

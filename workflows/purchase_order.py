@@ -1,0 +1,303 @@
+"""One purchase order, from its first share to its last receipt.
+
+It collects shares until the cut-off, freezes, sends itself exactly once, and then listens: acknowledgements, date
+changes, ship notices, receipts, refusals, silence. As in `backorder.py` the ledger owns every quantity; this workflow
+does the duty that is due (`domain.purchase_order_duty`) or waits for the next one or a message.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    import pydantic
+
+    from activities.purchase_order import PurchaseOrderActivities as Do
+    from activities.steps import (
+        HoldStep,
+        OperationStep,
+        PurchaseOrderReceiptStep,
+        PurchaseOrderStep,
+        PurchaseOrderTextStep,
+    )
+    from domain.purchase_order_duty import PurchaseOrderDuty, PurchaseOrderDutyKind, is_over, next_duty
+    from domain.purchase_order_position import PurchaseOrderPosition
+    from workflows import purchase_order_contract as contract
+    from workflows.durably import ONE_STEP, TRY_AGAIN_AFTER, run_to_completion, text_of
+    from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
+    from workflows.purchase_order_story import current_details
+
+
+Step = TypeVar("Step")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Asked:
+    """An update that waits for the main loop; `request` None asks to release now."""
+
+    request: Hold | Resolve | None
+    reply: Standing | None = None
+
+
+@workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
+class PurchaseOrder:
+    """Keeps one purchase order. Started by whoever opened it in the ledger; woken again by a late receipt."""
+
+    @workflow.init
+    def __init__(self, start: PurchaseOrderInput) -> None:
+        """Signals may come before `run` starts, so everything they touch is made here."""
+        self._start = start
+        self._po_number = start.po_number
+        self._position: PurchaseOrderPosition | None = None
+        self._steps = dict(start.steps)
+        self._postponed: dict[PurchaseOrderDutyKind, datetime] = {}
+        self._stuck: dict[PurchaseOrderDutyKind, int] = {}
+        self._asked: deque[Asked] = deque()
+        self._receipts: deque[str] = deque(start.receipts)
+        self._messages_wait = True  # whatever came before this run started is in the inbox
+        self._shares_changed = start.shares_changed
+        self._indexed: tuple[Any, ...] = ()
+
+    @workflow.run
+    async def run(self, start: PurchaseOrderInput) -> PurchaseOrderPosition:
+        """Do what is due until the order is over. Returns the last position."""
+        while True:
+            if self._receipts:
+                await self._take_receipt(self._receipts.popleft())
+            elif self._messages_wait:
+                await self._apply_messages()
+            elif self._asked:
+                await self._answer(self._asked.popleft())
+            elif (duty := self._next_duty()) and duty.at <= workflow.now():
+                await self._do(duty)
+            elif is_over(self._standing):
+                break
+            elif self._long_history:
+                await self._continue_as_new()
+            else:
+                await self._wait_for(duty)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._standing
+
+    # --- messages -----------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=contract.SUPPLIER_MESSAGE, description="A supplier message waits in the inbox (its id).")
+    def supplier_message(self, inbox_id: int | None = None) -> None:
+        """A verified, stored message waits; every one that waits is applied, in order."""
+        self._messages_wait = True
+
+    @workflow.signal(name=contract.SHARES_CHANGED, description="Shares joined past the threshold or were given back.")
+    def shares_changed(self) -> None:
+        """Look at the ledger, and ask the supplier for less if customers want less."""
+        self._shares_changed = True
+        self._messages_wait = True
+
+    @workflow.signal(name=contract.RECEIPT, description="A goods receipt (JSON), straight from a supplier's system.")
+    def receipt(self, raw: RawValue) -> None:
+        """Take the receipt as it came; it is stored before it is read, so a bad one is kept, too."""
+        self._receipts.append(text_of(raw))
+
+    def keep_malformed(self, signal: str, arguments: list[Any]) -> None:
+        """A signal whose arguments do not fit (see `workflows.tolerance`): kept like a receipt that cannot be read."""
+        self._receipts.append(f"signal {signal!r} with {len(arguments)} arguments: {arguments!r}")
+
+    @workflow.update(name=contract.RELEASE_NOW, description="Send it now; do not wait for the cut-off.")
+    async def release_now(self) -> Standing:
+        """Freeze and send without waiting."""
+        return await self._ask(None)
+
+    @workflow.update(name=contract.HOLD, description="Keep collecting past the cut-off (held=true), or stop doing so.")
+    async def hold(self, request: Hold) -> Standing:
+        """Hold or go on."""
+        return await self._ask(request)
+
+    @workflow.update(
+        name=contract.RESOLVE,
+        description="An operator's decision when attention is needed: acknowledged, close_short or dismiss.",
+    )
+    async def resolve(self, request: Resolve) -> Standing:
+        """Carry out the decision."""
+        return await self._ask(request)
+
+    @workflow.query(name=contract.STANDING, description="Where the purchase order stands, and what it does next.")
+    def standing(self) -> Standing:
+        """Answer from what was last read from the ledger."""
+        return Standing(position=self._position, next_duty=self._next_duty() if self._position else None)
+
+    async def _ask(self, request: Hold | Resolve | None) -> Standing:
+        asked = Asked(request)
+        self._asked.append(asked)
+        await workflow.wait_condition(lambda: asked.reply is not None)
+        return asked.reply or self.standing()
+
+    # --- steps, in the order of the story -----------------------------------------------------------------------------
+
+    async def _apply_messages(self) -> None:
+        self._messages_wait = False
+        step = PurchaseOrderStep(**self._about("messages"))
+        self._stand(await self._step(Do.apply_messages, step, "apply supplier messages"))
+
+    async def _take_receipt(self, raw: str) -> None:
+        step = PurchaseOrderReceiptStep(**self._about("receipt"), raw=raw)
+        self._stand(await self._step(Do.take_po_receipt, step, "a receipt signalled to this order"))
+
+    async def _answer(self, asked: Asked) -> None:
+        match asked.request:
+            case None:
+                self._stand(
+                    await self._step(
+                        Do.release_now, PurchaseOrderStep(**self._about("release-now")), "released by hand"
+                    )
+                )
+            case Hold(held=held):
+                about = "held by hand" if held else "no longer held"
+                self._stand(await self._step(Do.hold, HoldStep(**self._about("hold"), held=held), about))
+            case Resolve() as request:
+                await self._resolve(request)
+        asked.reply = self.standing()
+
+    async def _resolve(self, request: Resolve) -> None:
+        about = f"operator: {request.resolution}{f' ({request.note})' if request.note else ''}"
+        if request.resolution is PurchaseOrderResolution.ACKNOWLEDGED:
+            step = PurchaseOrderTextStep(**self._about("acknowledged"), text=about)
+            self._stand(await self._step(Do.acknowledge_by_hand, step, about))
+        elif request.resolution is PurchaseOrderResolution.CLOSE_SHORT:
+            self._stand(await self._step(Do.close_short, PurchaseOrderStep(**self._about("close-short")), about))
+        self._postponed.clear()
+        await self._settle_attention(about)
+
+    async def _do(self, duty: PurchaseOrderDuty) -> None:
+        """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; messages go on."""
+        try:
+            self._stand(await self._perform(duty))
+        except ActivityError as failed:
+            await self._put_off(duty, failed)
+        else:
+            self._postponed.pop(duty.kind, None)
+            if self._stuck.pop(duty.kind, 0):
+                await self._settle_attention(f"done at last: {duty.why}")
+
+    async def _perform(self, duty: PurchaseOrderDuty) -> PurchaseOrderPosition:
+        kind = duty.kind
+        if kind is PurchaseOrderDutyKind.ASK_OPERATOR:
+            return await self._step(
+                Do.raise_attention, PurchaseOrderTextStep(**self._about("attention"), text=duty.why), "ask an operator"
+            )
+        if kind is PurchaseOrderDutyKind.REDUCE:
+            self._shares_changed = False
+        with_operation = {
+            PurchaseOrderDutyKind.SEND: Do.deliver,
+            PurchaseOrderDutyKind.LOOK_UP: Do.deliver,
+            PurchaseOrderDutyKind.GIVE_UP_CHANGE: Do.give_up_change,
+            PurchaseOrderDutyKind.CHASE: Do.chase,
+        }
+        if kind in with_operation:
+            step = OperationStep(**self._about(kind), operation_id=duty.operation_id or "")
+            return await self._step(with_operation[kind], step, duty.why)
+        plain = {
+            PurchaseOrderDutyKind.FREEZE: Do.freeze,
+            PurchaseOrderDutyKind.RENDER: Do.render,
+            PurchaseOrderDutyKind.WITHDRAW: Do.withdraw,
+            PurchaseOrderDutyKind.REDUCE: Do.reduce,
+            PurchaseOrderDutyKind.TELL_OVERDUE: Do.tell_overdue,
+            PurchaseOrderDutyKind.CLOSE: Do.close,
+        }
+        return await self._step(plain[kind], PurchaseOrderStep(**self._about(kind)), duty.why)
+
+    async def _put_off(self, duty: PurchaseOrderDuty, failed: ActivityError) -> None:
+        tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
+        wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
+        self._postponed[duty.kind] = workflow.now() + wait
+        text = f"Cannot {duty.why}: {failed.cause or failed}. It is tried again by itself; mend the cause."
+        step = PurchaseOrderTextStep(**self._about("attention"), text=text)
+        self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
+
+    async def _settle_attention(self, how: str) -> None:
+        if self._standing.attention:
+            step = PurchaseOrderTextStep(**self._about("settle-attention"), text=how)
+            self._stand(await self._step(Do.settle_attention, step, how))
+
+    async def _wait_for(self, duty: PurchaseOrderDuty | None) -> None:
+        timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._messages_wait or bool(self._asked) or bool(self._receipts),
+                timeout=timeout,
+                timeout_summary=None if duty is None else duty.why[:180],
+            )
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._asked or self._messages_wait:
+            return
+        workflow.continue_as_new(
+            self._start.model_copy(
+                update={
+                    "steps": self._steps,
+                    "shares_changed": self._shares_changed,
+                    "receipts": tuple(self._receipts),
+                }
+            )
+        )
+
+    # --- what the story is told with ----------------------------------------------------------------------------------
+
+    @property
+    def _standing(self) -> PurchaseOrderPosition:
+        assert self._position is not None, "the first thing a run does is to look"
+        return self._position
+
+    @property
+    def _long_history(self) -> bool:
+        limit = self._start.events_per_run
+        if limit is not None:
+            return workflow.info().get_current_history_length() > limit
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _next_duty(self) -> PurchaseOrderDuty | None:
+        now = workflow.now()
+        return next_duty(self._standing, now, self._postponed, shares_changed=self._shares_changed)
+
+    def _key(self, step: str) -> str:
+        number = self._steps[step] = self._steps.get(step, 0) + 1
+        return f"{contract.workflow_id(self._po_number)}/{step}/{number}"
+
+    def _about(self, step: str) -> dict[str, Any]:
+        return {"po_number": self._po_number, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}
+
+    async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
+        return await run_to_completion(
+            workflow.execute_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=ONE_STEP.start_to_close,
+                schedule_to_close_timeout=ONE_STEP.schedule_to_close,
+                heartbeat_timeout=ONE_STEP.heartbeat,
+                retry_policy=ONE_STEP.retry,
+                summary=summary[:180],
+            )
+        )
+
+    def _stand(self, position: PurchaseOrderPosition) -> None:
+        """Take in a position, and show it."""
+        self._position = position
+        indexed = (position.status, position.attention is not None)
+        if indexed != self._indexed:
+            self._indexed = indexed
+            workflow.upsert_search_attributes(
+                [
+                    contract.STATUS.value_set(position.status.value),
+                    contract.SUPPLIER_IDS.value_set([position.supplier_id]),
+                    contract.PO_NUMBERS.value_set([position.po_number]),
+                    contract.NEEDS_ATTENTION.value_set(position.attention is not None),
+                ]
+            )
+        workflow.set_current_details(current_details(position, self._next_duty()))

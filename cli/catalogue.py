@@ -1,27 +1,27 @@
-"""`promisekeeper catalogue`: the merchant's suppliers, items and prices, from a file into the ledger, and shown from it."""
+"""`promisekeeper catalogue`: the merchant's suppliers, items and prices, from a file into the ledger and out of it."""
 
 import asyncio
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from cli.connections import open_ledger
 from cli.errors import CommandFailed
 from cli.terminal import console, plain, table
+from cli.unknown_fields import unknown_fields
 from domain.catalogue import Catalogue, CutOff
 from domain.errors import CatalogueRefused
+from ledger import catalogue as book
+from ledger.book import Ledger
 
-if TYPE_CHECKING:
-    from ledger.book import Ledger
-
-app = App(name="catalogue", help="Load suppliers, items and prices into the ledger, or show what is there.")
+app = App(name="catalogue", group="Orders in", help="Load suppliers, items and prices into the ledger, or show them.")
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -30,8 +30,8 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 def load(file: Path, /) -> int:
     """Load a catalogue file, JSON or TOML, into the ledger.
 
-    `promisekeeper schema catalogue` describes it. Loading again changes what the file changed; it deletes nothing, leaves
-    purchase orders as they are, and takes stock and suppliers' status only for what is new.
+    `promisekeeper schema catalogue` describes it. Loading again changes what the file changed; it deletes nothing,
+    leaves purchase orders as they are, and takes stock and suppliers' status only for what is new.
 
     Args:
         file: the catalogue, ending in .json or .toml.
@@ -44,7 +44,9 @@ def load(file: Path, /) -> int:
 
 
 @app.command
-def show(supplier: str | None = None, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def show(
+    supplier: str | None = None, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+) -> int:
     """List the suppliers in the ledger and their terms.
 
     Args:
@@ -66,33 +68,50 @@ def read_catalogue(path: Path) -> Catalogue:
     except (OSError, UnicodeDecodeError) as unreadable:
         raise CommandFailed(f"{path} cannot be read as UTF-8 text: {unreadable}") from unreadable
     try:
-        content = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+        # Money never passes through a float.
+        read = tomllib.loads if path.suffix.lower() == ".toml" else json.loads
+        content: Any = read(text, parse_float=Decimal)
     except ValueError as wrong:
         raise CommandFailed(f"{path} is no {path.suffix.lstrip('.').upper() or 'JSON'}: {wrong}") from wrong
+    if not isinstance(content, dict):
+        raise CommandFailed(f"{path} holds no object; a catalogue is {{suppliers, items, supplier_items}}")
     try:
-        # Strictness of numbers and days is the models' own; TOML's dates and times come as such and are taken.
-        return Catalogue.model_validate(content)
+        catalogue = Catalogue.model_validate(content)
     except ValidationError as wrong:
-        entries = "\n".join(f"  {_entry(error, content)}" for error in wrong.errors(include_url=False))
-        raise CommandFailed(f"{path} is no usable catalogue:\n{entries}") from wrong
+        entries = [_entry(content, error["loc"], error["msg"]) for error in wrong.errors(include_url=False)]
+        raise _unusable(path, entries) from wrong
+    unknown = [
+        _entry(content, _steps(name), f"no such field; did you mean {near}?" if near else "no such field")
+        for name, near in unknown_fields(cast("dict[str, object]", content), Catalogue)
+    ]
+    if unknown:
+        raise _unusable(path, unknown)
+    return catalogue
 
 
-def _entry(error: ErrorDetails, content: object) -> str:
-    """An error with the entry it is about by its own key, since nobody counts to the 57th supplier item."""
-    steps = list(error["loc"])
+def _steps(dotted: str) -> list[int | str]:
+    return [int(step) if step.isdigit() else step for step in dotted.split(".")]
+
+
+def _unusable(path: Path, entries: Iterable[str]) -> CommandFailed:
+    return CommandFailed(f"{path} is no usable catalogue:\n" + "\n".join(f"  {entry}" for entry in entries))
+
+
+def _entry(content: Any, steps: Sequence[int | str], wrong: str) -> str:
+    """What is wrong, with the entry it is about by its own key, since nobody counts to the 57th supplier item."""
     named = ""
-    if len(steps) >= 2 and isinstance(content, Mapping):
+    if len(steps) >= 2:
         try:
-            entry: Any = content[steps[0]][steps[1]]
+            entry = content[steps[0]][steps[1]]
             named = "/".join(str(entry[key]) for key in ("supplier_id", "sku") if key in entry)
         except (LookupError, TypeError):
             named = ""
     where = ".".join(str(step) for step in steps)
-    said = error["msg"].removeprefix("Value error, ")
+    said = wrong.removeprefix("Value error, ")
     return f"{where}{f' ({named})' if named else ''}: {said}" if where else said
 
 
-async def load_catalogue(path: Path, *, ledger: "Ledger | None" = None, at: datetime | None = None) -> dict[str, int]:
+async def load_catalogue(path: Path, *, ledger: Ledger | None = None, at: datetime | None = None) -> dict[str, int]:
     """Load a catalogue file into a ledger, in one transaction.
 
     Args:
@@ -113,9 +132,7 @@ async def load_catalogue(path: Path, *, ledger: "Ledger | None" = None, at: date
     return await _load(catalogue, ledger, at or datetime.now(UTC))
 
 
-async def _load(catalogue: Catalogue, ledger: "Ledger", at: datetime) -> dict[str, int]:
-    from ledger import catalogue as book  # noqa: PLC0415 - only where there is a ledger
-
+async def _load(catalogue: Catalogue, ledger: Ledger, at: datetime) -> dict[str, int]:
     try:
         return await book.load_catalogue(ledger, catalogue, at=at)
     except CatalogueRefused as refused:
@@ -123,8 +140,6 @@ async def _load(catalogue: Catalogue, ledger: "Ledger", at: datetime) -> dict[st
 
 
 async def _show(supplier_id: str | None, *, as_json: bool) -> None:
-    from ledger import catalogue as book  # noqa: PLC0415
-
     async with open_ledger() as ledger:
         skus = await book.known_skus(ledger)
         suppliers = [await book.supplier(ledger, supplier_id)] if supplier_id else await book.suppliers(ledger)

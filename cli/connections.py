@@ -3,24 +3,23 @@
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
+from psycopg import AsyncConnection, Error, ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
-
-if TYPE_CHECKING:
-    from ledger.book import Ledger
+from ledger.book import Ledger
 
 DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
 SECONDS_TO_CONNECT = 5
 
 
 async def temporal_client() -> Client:
-    """A client for the Temporal server that the environment names (TEMPORAL_ADDRESS, TEMPORAL_PROFILE, temporal.toml ...).
+    """A client for the Temporal server that the environment or temporal.toml names.
 
     Raises:
         CommandFailed: nobody answers there, or the profile cannot be read.
@@ -47,9 +46,6 @@ def ledger_dsn() -> str | None:
 
 def address_of(dsn: str) -> str:
     """Where a connection string points, without user or password, fit to be shown."""
-    from psycopg import ProgrammingError  # noqa: PLC0415 - the driver is loaded only when a ledger is asked for
-    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
-
     try:
         parts: Mapping[str, object] = conninfo_to_dict(dsn)
     except ProgrammingError:
@@ -59,7 +55,7 @@ def address_of(dsn: str) -> str:
 
 
 @asynccontextmanager
-async def open_ledger() -> AsyncGenerator["Ledger", None]:
+async def open_ledger() -> AsyncGenerator[Ledger, None]:
     """The ledger that PROMISEKEEPER_LEDGER_DSN names, open until the block ends.
 
     Raises:
@@ -71,8 +67,6 @@ async def open_ledger() -> AsyncGenerator["Ledger", None]:
             f"{LEDGER_DSN} is not set, so there is no ledger to ask. Start `promisekeeper dev` in this folder, "
             "or set it to the PostgreSQL connection string of yours."
         )
-    from ledger.book import Ledger  # noqa: PLC0415 - commands that need no ledger do not load its driver
-
     await _there_is_a_ledger(dsn)
     ledger = await Ledger.open(dsn, size=4)
     try:
@@ -83,8 +77,6 @@ async def open_ledger() -> AsyncGenerator["Ledger", None]:
 
 async def reachable(dsn: str) -> None:
     """Raises: CommandFailed - no PostgreSQL answers there in a few seconds, or it does not let us in."""
-    from psycopg import AsyncConnection, Error  # noqa: PLC0415
-
     try:
         connection = await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT)
     except Error as unreachable:
@@ -96,8 +88,6 @@ async def reachable(dsn: str) -> None:
 
 async def _there_is_a_ledger(dsn: str) -> None:
     """A pool waits half a minute for a database that is not there, so one connection asks first."""
-    from psycopg import AsyncConnection  # noqa: PLC0415
-
     await reachable(dsn)
     async with await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT) as connection:
         row = await (await connection.execute("select to_regclass('journal')")).fetchone()

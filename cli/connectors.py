@@ -1,34 +1,55 @@
-"""`promisekeeper connectors` and `promisekeeper check`: which ways to talk to suppliers there are, and whether one works."""
+"""`promisekeeper connectors` and `check`: which ways to talk to suppliers there are, and whether one works."""
 
 import asyncio
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import ValidationError
 
-from cli.connections import open_ledger
+from cli.connections import ledger_dsn, open_ledger
 from cli.errors import CommandFailed, Refused
 from cli.terminal import console, plain, table
 from connectors.errors import ConnectorError
-from connectors.suppliers.interface import Connector, Health, connector_for, installed
+from connectors.suppliers.interface import Capabilities, Connector, Health, connector_for, installed
 from domain.catalogue import Supplier
+from ledger import catalogue
 
 
 def connectors(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
-    """List the installed supplier connectors and what they can do.
+    """List the installed supplier connectors; where a ledger is set, also what each supplier's can do.
+
+    What a connector can do depends on its settings: a supplier may take less than its protocol allows.
 
     Args:
-        as_json: print JSON.
+        as_json: print JSON, with the JSON Schema of each connector's settings.
     """
-    found = {name: _described(kind) for name, kind in sorted(installed().items())}
+    found = {name: kind.manifest for name, kind in sorted(installed().items())}
+    suppliers = asyncio.run(_suppliers()) if ledger_dsn() else []
+    can = {one.supplier_id: _capabilities(one) for one in suppliers}
     if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        told = {
+            "installed": {
+                name: {"version": about.version, "speaks": about.protocol, "config": about.config.model_json_schema()}
+                for name, about in found.items()
+            },
+            "suppliers": {
+                one.supplier_id: {"connector": one.connector, "can": _as_data(can[one.supplier_id])}
+                for one in suppliers
+            },
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    drawn = table("Connector", "Version", "Speaks", "Can")
+    drawn = table("Connector", "Version", "Speaks", "Settings")
     for name, about in found.items():
-        drawn.add_row(plain(name), plain(about["version"]), plain(about["protocol"]), plain(_in_words(about["can"])))
+        drawn.add_row(*map(plain, (name, about.version, about.protocol, ", ".join(about.config.model_fields))))
     console().print(drawn)
+    if suppliers:
+        console().print()
+        drawn = table("Supplier", "Connector", "Can")
+        for one in suppliers:
+            drawn.add_row(*map(plain, (one.supplier_id, one.connector, _in_words(can[one.supplier_id]))))
+        console().print(drawn)
     return 0
 
 
@@ -45,9 +66,12 @@ def check(supplier: str, /) -> int:
     return 0
 
 
-async def _check(supplier_id: str) -> Health:
-    from ledger import catalogue  # noqa: PLC0415 - only where there is a ledger
+async def _suppliers() -> list[Supplier]:
+    async with open_ledger() as ledger:
+        return await catalogue.suppliers(ledger)
 
+
+async def _check(supplier_id: str) -> Health:
     async with open_ledger() as ledger:
         supplier = await catalogue.supplier(ledger, supplier_id)
     connector = _connector_of(supplier)
@@ -69,25 +93,29 @@ def _connector_of(supplier: Supplier) -> Connector:
         raise CommandFailed(str(missing)) from missing
 
 
-def _described(kind: type[Connector]) -> dict[str, Any]:
-    manifest = kind.manifest
-    return {
-        "version": manifest.version,
-        "protocol": manifest.protocol,
-        "can": kind.capabilities.model_dump(mode="json"),
-        "config": manifest.config.model_json_schema(),
-    }
+def _capabilities(supplier: Supplier) -> Capabilities | str:
+    """What its connector can do as it is set up; or what is wrong with its settings."""
+    try:
+        return _connector_of(supplier).capabilities
+    except CommandFailed as wrong:
+        return str(wrong)
 
 
-def _in_words(can: dict[str, Any]) -> str:
-    """What is there, in short: names of the switches that are on, and the ways of the others."""
+def _as_data(can: Capabilities | str) -> object:
+    return can if isinstance(can, str) else can.model_dump(mode="json")
+
+
+def _in_words(can: Capabilities | str) -> str:
+    """In short: the names of the switches that are on, and the ways of the others."""
+    if isinstance(can, str):
+        return can
     said: list[str] = []
-    for name, value in can.items():
+    for name, value in can:
         words = name.replace("_", " ")
         if value is True:
             said.append(words)
-        elif isinstance(value, list) and value:
-            said.append(f"{words}: {', '.join(sorted(value))}")  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON of an enum set
+        elif isinstance(value, frozenset) and value:
+            said.append(f"{words}: {', '.join(sorted(map(str, value)))}")  # pyright: ignore[reportUnknownArgumentType] - members of an enum
         elif isinstance(value, str) and value != "none":
             said.append(f"{words}: {value}")
     return "; ".join(said)

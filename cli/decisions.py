@@ -1,10 +1,11 @@
-"""What people decide: cancel and resolve a backorder, release, hold and resolve a purchase order. Each is an update of a workflow.
+"""What people decide: cancel or resolve a backorder; release, hold or resolve a purchase order.
 
-The workflow answers when what was asked is done. A wait that ends earlier (Ctrl-C, `--wait`) does not take it back.
+Each is an update of a workflow, which answers when what was asked is done. A wait that ends earlier (Ctrl-C,
+`--wait`) does not take it back.
 """
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -25,6 +26,8 @@ Wait = Annotated[float, Parameter(validator=Number(gt=0))]
 """Seconds to wait for the answer."""
 
 _PATIENCE = 60.0
+
+Answer = TypeVar("Answer")
 
 _ENDED = {
     CancelOutcome.CANCELLED: "cancelled",
@@ -91,7 +94,7 @@ def resolve(
             raise CommandFailed(f"a backorder is resolved by one of {', '.join(Resolution)}")
         workflow, update = backorder_contract.workflow_id(what), backorder_contract.RESOLVE
         request = backorder_contract.Resolve(resolution=Resolution(resolution), note=note)
-    asyncio.run(ask(workflow, update, request, None, wait=wait))
+    asyncio.run(ask(workflow, update, request, object, wait=wait))
     console().print(plain(f"{what}: {resolution}"), soft_wrap=True)
     return 0
 
@@ -104,7 +107,7 @@ def release_now(purchase_order: str, /, *, wait: Wait = _PATIENCE) -> int:
         wait: seconds to wait for the answer.
     """
     workflow = purchase_order_contract.workflow_id(purchase_order)
-    asyncio.run(ask(workflow, purchase_order_contract.RELEASE_NOW, None, None, wait=wait))
+    asyncio.run(ask(workflow, purchase_order_contract.RELEASE_NOW, None, object, wait=wait))
     console().print(plain(f"{purchase_order}: released"), soft_wrap=True)
     return 0
 
@@ -120,7 +123,7 @@ def hold(
         wait: seconds to wait for the answer.
     """
     workflow = purchase_order_contract.workflow_id(purchase_order)
-    asyncio.run(ask(workflow, purchase_order_contract.HOLD, Hold(held=not off), None, wait=wait))
+    asyncio.run(ask(workflow, purchase_order_contract.HOLD, Hold(held=not off), object, wait=wait))
     console().print(plain(f"{purchase_order}: {'goes on' if off else 'held'}"), soft_wrap=True)
     return 0
 
@@ -130,12 +133,46 @@ def is_po_number(what: str) -> bool:
     return what.startswith("PO-") and what[3:].isdigit()
 
 
-async def ask[Reply: BaseModel](
+async def ask(
     workflow_id: str,
     update: str,
     request: BaseModel | None,
-    reply: type[Reply],
+    answer: type[Answer],
     *,
     wait: float,
     client: Client | None = None,
-) -> Reply: ...
+) -> Answer:
+    """Run an update and wait for its answer.
+
+    Args:
+        workflow_id: whom to ask.
+        update: its name in the contract.
+        request: its argument, if it takes one.
+        answer: the type of the answer; object for any.
+        wait: seconds to wait at most.
+        client: by which; None: the environment's.
+
+    Raises:
+        Refused: the workflow said no, has ended, or never was.
+        CommandFailed: nobody answered in time, or Temporal cannot be reached.
+    """
+    handle = (client or await temporal_client()).get_workflow_handle(workflow_id)
+    arguments = [] if request is None else [request]
+    try:
+        async with asyncio.timeout(wait):
+            reply: Answer = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - the SDK's overloads
+                update, args=arguments, result_type=answer
+            )
+            return reply
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as late:
+        raise CommandFailed(
+            f"{workflow_id} has not answered within {wait:g} seconds. If a worker runs, it is at it, and "
+            "`promisekeeper status` will show the end; asking again is harmless."
+        ) from late
+    except WorkflowUpdateFailedError as refused:
+        said = refused.cause.message if isinstance(refused.cause, FailureError) else ""
+        raise Refused(f"{workflow_id} refused: {said or refused.cause}") from refused
+    except RPCError as failure:
+        if failure.status is RPCStatusCode.NOT_FOUND:
+            raise Refused(f"{workflow_id} has ended or never was; `promisekeeper status` knows which") from failure
+        raise CommandFailed(f"Temporal could not pass it on: {failure.message}") from failure

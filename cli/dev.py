@@ -6,6 +6,7 @@ What runs and how it is kept running is devstack's; here is what the person at t
 import asyncio
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, LiteralString
@@ -38,7 +39,7 @@ _COLOURS = {State.UP: "green", State.DOWN: "red"}
 class Happening(BaseModel):
     """One line of the gateway's `recent`."""
 
-    at: str
+    at: datetime
     backorder_id: str
     what: str
 
@@ -125,9 +126,10 @@ def _habits(path: Path) -> Mapping[str, Habits]:
 async def _load(stack: Stack, catalogue: Path, orders: Path | None, screen: "Screen") -> None:
     """Load the catalogue into an empty ledger, and the orders if there are none."""
     if not await _any(stack.ledger_dsn, "select exists (select from item)"):
-        await _our_command(stack, screen, "catalogue", "load", str(catalogue))
+        await _our_command(stack, screen, {0}, "catalogue", "load", str(catalogue))
     if orders is not None and not await _any(stack.ledger_dsn, "select exists (select from backorder)"):
-        await _our_command(stack, screen, "submit", str(orders))
+        # 1: some lines were refused, and it says which
+        await _our_command(stack, screen, {0, 1}, "submit", str(orders))
 
 
 async def _any(dsn: str, question: LiteralString) -> bool:
@@ -136,11 +138,11 @@ async def _any(dsn: str, question: LiteralString) -> bool:
     return row == (True,)
 
 
-async def _our_command(stack: Stack, screen: "Screen", *arguments: str) -> None:
+async def _our_command(stack: Stack, screen: "Screen", good: set[int], *arguments: str) -> None:
     """Run a `promisekeeper` command as a person would, in a process of its own, and show what it says.
 
     Raises:
-        CommandFailed: it could not do its work. That some orders were refused is no failure: it says so.
+        CommandFailed: its exit code is not among the good ones.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from cli.main import main; main()", *arguments),
@@ -156,7 +158,7 @@ async def _our_command(stack: Stack, screen: "Screen", *arguments: str) -> None:
             process.terminate()
             await process.wait()
     said = output.decode(errors="replace").strip()
-    if process.returncode not in {0, 1}:
+    if process.returncode not in good:
         raise CommandFailed(f"`promisekeeper {' '.join(arguments)}` failed:\n{said}")
     screen.tell(said)
 
@@ -172,7 +174,7 @@ class Screen:
 
     def tell(self, line: str) -> None:
         """One line, above the table if there is one."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def addresses(self) -> None:
         """Where to look, and what to try next."""
@@ -240,6 +242,6 @@ def _table(supervisor: Supervisor, overview: Overview | None) -> Group:
         counts.add_row(status, str(count), po_status, str(po_count))
     recent = Table("when", "backorder", "what", box=None, pad_edge=False)
     for happening in overview.recent[:10]:
-        recent.add_row(happening.at, happening.backorder_id, happening.what)
+        recent.add_row(f"{happening.at.astimezone():%H:%M:%S}", happening.backorder_id, happening.what)
     attention = f"[red]{overview.attention} need attention[/]" if overview.attention else "nothing needs attention"
     return Group(parts, "", counts, "", attention, "", recent)

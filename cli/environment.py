@@ -1,4 +1,4 @@
-"""The variables a command works with: the shell's own, and under them those of a `promisekeeper dev` started in this folder.
+"""The variables a command works with: the shell's own, then those of a `promisekeeper dev` of this folder.
 
 `promisekeeper dev` writes `.promisekeeper/environment.json`, a flat object of variables that its clients need
 (TEMPORAL_ADDRESS, PROMISEKEEPER_LEDGER_DSN, PROMISEKEEPER_API_KEY ...), readable by its owner only. What the shell sets

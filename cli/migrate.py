@@ -6,6 +6,7 @@ from cli.connections import address_of, ledger_dsn, reachable
 from cli.environment import LEDGER_DSN
 from cli.errors import CommandFailed
 from cli.terminal import console, plain
+from ledger.migrate import migrate as apply
 
 
 def migrate() -> int:
@@ -20,7 +21,5 @@ def migrate() -> int:
 
 
 async def _migrate(dsn: str) -> list[str]:
-    from ledger.migrate import migrate as apply  # noqa: PLC0415 - only where there is a ledger
-
     await reachable(dsn)
     return await apply(dsn)

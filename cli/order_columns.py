@@ -43,7 +43,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("customer_name", ("customer", "name"), True, "who is addressed in mails"),
     Column("email", ("customer", "email"), True, "where mails go; one plain address"),
     Column("ship_to_name", ("ship_to", "name"), True, "the name on the parcel"),
-    Column("street", ("ship_to", "street"), True, "street and number; may have several lines if quoted"),
+    Column("street", ("ship_to", "street"), True, "street, number and what else finds the door, in one line"),
     Column("city", ("ship_to", "city"), True, "city"),
     Column("region", ("ship_to", "region"), False, "state or province"),
     Column("postal_code", ("ship_to", "postal_code"), True, "postal code, with its leading zeros"),

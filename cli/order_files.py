@@ -2,25 +2,26 @@
 
 CSV has one header row with the column names of `cli.order_columns`, in any order; cells are separated by commas,
 semicolons or tabs, and may be quoted. JSON has one `Order` a line, or an array of them, by the schema that
-`promisekeeper schema order` prints. Files are UTF-8, with or without a byte order mark, with any line ends. CSV and JSON
-Lines are streamed, whatever their size; an array is read whole.
+`promisekeeper schema order` prints. Files are UTF-8, with or without a byte order mark, with any line ends. CSV and
+JSON Lines are streamed, whatever their size; an array is read whole.
 """
 
 import csv
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast, get_args
+from typing import IO, Any, NamedTuple, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cli.errors import CommandFailed
 from cli.order_columns import BY_NAME, BY_PATH, COLUMNS
+from cli.unknown_fields import unknown_fields
 from domain.orders import Order
 
 
@@ -119,7 +120,9 @@ def each_line(path: Path, file_format: OrderFormat) -> Iterator[GoodLine | BadLi
 def _csv_lines(path: Path, file: IO[str]) -> Iterator[GoodLine | BadLine]:
     first = file.readline()
     if not first.strip():
-        raise CommandFailed(f"{path} has no header; its first line must name the columns, starting with backorder_id,...")
+        raise CommandFailed(
+            f"{path} has no header; its first line must name the columns, starting with backorder_id,..."
+        )
     separator = max(",;\t", key=first.count)
     rows = csv.reader(chain([first], file), delimiter=separator, strict=True)
     header = _header(path, rows)
@@ -260,7 +263,10 @@ def _json_order(line_no: int, entry: object) -> GoodLine | BadLine:
     content = cast("dict[str, object]", entry)
     stated = content.get("backorder_id")
     backorder_id = stated if isinstance(stated, str) else ""
-    problems = [Problem(name, "is no field of an order" + hint) for name, hint in _strangers(content, Order)]
+    problems = [
+        Problem(name, f"is no field of an order; did you mean {near}?" if near else "is no field of an order")
+        for name, near in unknown_fields(content, Order)
+    ]
     try:
         order = Order.model_validate(content)
     except ValidationError as wrong:
@@ -269,19 +275,6 @@ def _json_order(line_no: int, entry: object) -> GoodLine | BadLine:
         if not problems:
             return GoodLine(line_no, order)
     return BadLine(line_no, tuple(problems), backorder_id)
-
-
-def _strangers(content: Mapping[str, object], model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
-    """Fields that the model would ignore. In a file written by hand a misspelt one must not be lost silently."""
-    for name, value in content.items():
-        field = model.model_fields.get(name)
-        if field is None:
-            near = difflib.get_close_matches(name, model.model_fields, n=1)
-            yield f"{above}{name}", f"; did you mean {near[0]}?" if near else ""
-            continue
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(value, dict):
-                yield from _strangers(cast("dict[str, object]", value), kind, f"{above}{name}.")
 
 
 def _in_json_words(error: ErrorDetails) -> Problem:

@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.connections import ledger_dsn, open_ledger, temporal_client
@@ -24,10 +24,9 @@ from cli.terminal import console, plain, progress_bar, progress_console, table
 from domain.backorder_position import Status
 from domain.errors import OrderRefused
 from domain.orders import Order, refuse_nonsense
+from ledger import backorders, catalogue
+from ledger.book import Ledger
 from workflows import backorder_contract
-
-if TYPE_CHECKING:
-    from ledger.book import Ledger
 
 SHOWN_AT_MOST = 200
 """Refused lines in the table; the rest is only counted."""
@@ -84,7 +83,7 @@ async def submit_file(
     *,
     file_format: OrderFormat | None = None,
     client: Client | None = None,
-    ledger: "Ledger | None" = None,
+    ledger: Ledger | None = None,
     in_flight: int = 50,
     progress: Console | None = None,
 ) -> Submitted:
@@ -100,8 +99,8 @@ async def submit_file(
         progress: where to show how far it is; None: nowhere.
 
     Raises:
-        CommandFailed: the file is unusable, or Temporal or the ledger cannot be reached. What was started stays started;
-            the same file can be submitted again.
+        CommandFailed: the file is unusable, or Temporal or the ledger cannot be reached. What was started stays
+            started; the same file can be submitted again.
     """
     chosen = file_format or format_of(path)
     total = count(each_line(path, chosen))
@@ -179,7 +178,7 @@ async def _hand_in(
 class _Desk:
     """Takes one order at a time and says what became of it."""
 
-    def __init__(self, client: Client, ledger: "Ledger | None", skus: set[str] | None) -> None:
+    def __init__(self, client: Client, ledger: Ledger | None, skus: set[str] | None) -> None:
         self._client = client
         self._ledger = ledger
         self._skus = skus
@@ -232,7 +231,9 @@ class _Desk:
         except (ValueError, RuntimeError, StopAsyncIteration):  # somebody started it with something that is no order
             return _CONFLICT
         except WorkflowFailureError as failure:  # it refused the order; such an id stays taken
-            reason = f"was refused before ({failure.cause}); send it under a new id"
+            cause = failure.cause
+            why = cause.message if isinstance(cause, FailureError) else str(cause)
+            reason = f"was refused before ({why}); send it under a new id"
             return Outcome.REFUSED, Problem("backorder_id", reason)
         except RPCError as unanswered:
             if nonsense is None or unanswered.status is not RPCStatusCode.NOT_FOUND:
@@ -254,16 +255,12 @@ class _Desk:
         """The fingerprint this id was accepted with, if the ledger has it."""
         if self._ledger is None:
             return None
-        from ledger import backorders  # noqa: PLC0415 - only where there is a ledger
-
         return await backorders.fingerprint(self._ledger, backorder_id)
 
 
-async def _skus(ledger: "Ledger | None") -> set[str] | None:
+async def _skus(ledger: Ledger | None) -> set[str] | None:
     if ledger is None:
         return None
-    from ledger import catalogue  # noqa: PLC0415 - only where there is a ledger
-
     return await catalogue.known_skus(ledger)
 
 

@@ -1,4 +1,4 @@
-"""What commands print: tables that fit the terminal, plain text where there is none. Results go to stdout, progress to stderr."""
+"""What commands print: tables that fit the terminal; results on stdout, progress on stderr."""
 
 from collections.abc import Iterable
 
@@ -22,8 +22,7 @@ def progress_console() -> Console:
 
 
 def _at_least(found: Console) -> Console:
-    if found.width < NARROWEST:
-        found.width = NARROWEST
+    found.width = max(found.width, NARROWEST)
     return found
 
 
@@ -44,7 +43,7 @@ def table(*headings: str, title: str | None = None, right: Iterable[str] = ()) -
 
 
 def plain(value: object) -> Text:
-    """A cell with what it says: brackets in it are text, not markup; control characters from a file are shown, not obeyed."""
+    """Text as it is: brackets are no markup, and control characters that a file brings are shown, not obeyed."""
     said = "" if value is None else str(value)
     return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in said))
 

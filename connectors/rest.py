@@ -6,9 +6,11 @@ draft-ietf-httpapi-idempotency-key-header), and a small client for services in w
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 
 import httpx
@@ -120,6 +122,12 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, within:
         raise WholeTimeout(f"no whole answer within {within:g} s", request=request) from slow
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificate authorities we trust, read once for each process: a shop may have hundreds of suppliers."""
+    return httpx.create_ssl_context()
+
+
 class KeyedService:
     """A JSON service in which every write carries a key: whatever went wrong on the way, asking again is safe."""
 
@@ -127,7 +135,7 @@ class KeyedService:
         self._name = name
         self._timeout = timeout_seconds
         self._api_key = api_key
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_seconds)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_seconds, verify=trusted())
 
     async def ask(
         self, method: str, path: str, *, key: str | None = None, content: Mapping[str, object] | None = None

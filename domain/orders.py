@@ -33,7 +33,13 @@ class Customer(Frozen):
 
     customer_id: Id
     name: Text
-    email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]+$")]
+    email: Annotated[
+        str,
+        StringConstraints(
+            max_length=254,
+            pattern=r"^[^@\s\x00-\x1f\x7f<>,;\"]+@[^@\s\x00-\x1f\x7f<>,;\"]+\.[^@\s\x00-\x1f\x7f<>,;\".]+$",
+        ),
+    ]
 
 
 class Address(Frozen):
@@ -42,7 +48,7 @@ class Address(Frozen):
     name: Text
     street: Text
     city: Text
-    region: str = ""
+    region: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     postal_code: Text
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     """ISO 3166-1 alpha-2."""

@@ -17,6 +17,9 @@ Id = Annotated[
 ]
 """A business identifier: 1 to 80 of letters, digits and . _ : - (workflow ids are built of it and shown in clear)."""
 
+Words = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+"""Up to 500 characters for people to read. NUL is the one character that PostgreSQL cannot keep."""
+
 Sku = Id
 """A stock keeping unit, the shop's own item number."""
 

@@ -45,6 +45,8 @@ def keyed_router(**options: Any) -> APIRouter:
         route_class=_Keyed,
         # the check itself is the route's; this one only describes it
         dependencies=[Depends(HTTPBearer(auto_error=False, scheme_name="ApiKey"))],
-        responses=declared(ProblemKind.UNAUTHORIZED, ProblemKind.INVALID, ProblemKind.UNAVAILABLE),
+        responses=declared(
+            ProblemKind.BAD_REQUEST, ProblemKind.UNAUTHORIZED, ProblemKind.INVALID, ProblemKind.UNAVAILABLE
+        ),
         **options,
     )

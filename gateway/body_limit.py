@@ -35,7 +35,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = next((n for start, n in self._larger.items() if scope["path"].startswith(start)), self._largest)
-        refusal = Problem(ProblemKind.TOO_LARGE, f"At most {limit} bytes are taken here.", headers={"Connection": "close"})
+        refusal = Problem(
+            ProblemKind.TOO_LARGE, f"At most {limit} bytes are taken here.", headers={"Connection": "close"}
+        )
         if _announced(scope) > limit:
             await refusal.response()(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""What the doors stand on: the worker's own world (ledger and connectors) and a Temporal client, opened with the app."""
+"""What the doors stand on: the world that workers have, too (ledger and connectors), and a Temporal client."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,6 +22,8 @@ class Connections:
 
     world: World
     temporal: Client
+    patience: float = 10.0
+    """Seconds that a caller is kept waiting for a workflow's answer."""
 
     @property
     def settings(self) -> Settings:
@@ -53,7 +55,7 @@ async def from_environment() -> AsyncGenerator[Connections, None]:
         **ClientConfig.load_client_connect_config(), data_converter=pydantic_data_converter, lazy=True
     )
     # pydantic-settings reads required fields from the environment, which type checkers cannot see
-    world = await World.open(Settings())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    world = await World.open(Settings())  # pyright: ignore[reportCallIssue]
     try:
         yield Connections(world=world, temporal=temporal)
     finally:

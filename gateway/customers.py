@@ -17,13 +17,13 @@ from connectors.messages.links import AnswerToken, InvalidLink, read_token
 from domain.backorder_duty import Policy, delay_notices, law_of
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy, NoticePosition
 from domain.errors import NotFound
+from gateway import workflow_requests
 from gateway.connections import Connected, Connections, Now
 from gateway.html import page
 from gateway.problems import Problem, ProblemKind, declared, unavailable
-from gateway.workflow_requests import Ended, NotPossible, NotTaken, ask
+from gateway.workflow_requests import NotPossible, NotTaken
 from ledger import backorders
-from workflows import backorder_contract
-from workflows.backorder_contract import CancelOutcome, CancelReply, CancelRequest, DelayAnswer, DelayAnswerReply
+from workflows.backorder_contract import CancelOutcome, CancelRequest, DelayAnswer
 
 Token = Annotated[str, Path(max_length=2000, description="From the link in the mail.")]
 
@@ -32,7 +32,11 @@ router = APIRouter(
     tags=["customers"],
     default_response_class=HTMLResponse,
     responses=declared(
-        ProblemKind.INVALID_LINK, ProblemKind.ENDED, ProblemKind.NOT_POSSIBLE, ProblemKind.UNAVAILABLE
+        ProblemKind.INVALID_LINK,
+        ProblemKind.NOT_POSSIBLE,
+        ProblemKind.ENDED,
+        ProblemKind.INVALID,
+        ProblemKind.UNAVAILABLE,
     ),
 )
 
@@ -62,7 +66,7 @@ async def look(token: Token, connections: Connected, now: Now) -> HTMLResponse:
     response_class=HTMLResponse,
     responses={
         202: {"description": "The answer is taken and being acted on"},
-        **declared(ProblemKind.INVALID, ProblemKind.TOO_LARGE),
+        **declared(ProblemKind.TOO_LARGE),
     },
     openapi_extra={
         "requestBody": {
@@ -85,13 +89,17 @@ async def tell(token: Token, request: Request, connections: Connected, now: Now)
     answer = _button(await request.body())
     if position.open == 0:
         return _ended(connections.settings, position)
-    if answer is Answer.CONSENT:
-        if notice is None or not (notice.answer is Answer.CONSENT or _may_consent(position, notice, now)):
-            raise Problem(
-                ProblemKind.NOT_POSSIBLE, "There is newer word on this order. Please open the link in our latest mail."
-            )
-        return await _wait(connections, position, notice)
-    return await _cancel(connections, position, notice)
+    waits_already = notice is not None and notice.answer is Answer.CONSENT
+    if answer is Answer.CONSENT and not (waits_already or _may_consent(position, notice, now)):
+        raise Problem(
+            ProblemKind.NOT_POSSIBLE, "There is newer word on this order. Please open the link in our latest mail."
+        )
+    try:
+        if answer is Answer.CONSENT and notice is not None:
+            return await _wait(connections, position, notice)
+        return await _cancel(connections, position, notice)
+    except (NotTaken, NotPossible) as no:
+        raise unavailable("We could not take your answer just now. Please press the button again in a minute.") from no
 
 
 def shop_name(settings: Settings) -> str:
@@ -101,7 +109,8 @@ def shop_name(settings: Settings) -> str:
 
 
 async def _wait(connections: Connections, position: BackorderPosition, notice: NoticePosition) -> HTMLResponse:
-    reply = await _ask_answer(connections, position, DelayAnswer(notice_id=notice.notice_id, answer=Answer.CONSENT))
+    answer = DelayAnswer(notice_id=notice.notice_id, answer=Answer.CONSENT)
+    reply = await workflow_requests.answer_delay(connections, position.backorder_id, answer)
     if reply is not None and reply.outcome == "too_late":
         return _ended(connections.settings, await _position(connections, position.backorder_id))
     return page(
@@ -111,26 +120,17 @@ async def _wait(connections: Connections, position: BackorderPosition, notice: N
         position=position,
         date=_date(position, notice),
         waits=True,
+        settled=None,
     )
 
 
 async def _cancel(connections: Connections, position: BackorderPosition, notice: NoticePosition | None) -> HTMLResponse:
     """The answer goes on record first when a delay notice asked for it; the cancellation itself is the same for all."""
-    if notice in delay_notices(position) and notice is not None:
-        await _ask_answer(connections, position, DelayAnswer(notice_id=notice.notice_id, answer=Answer.CANCEL))
-    try:
-        reply = await ask(
-            connections.temporal,
-            position.backorder_id,
-            backorder_contract.CANCEL,
-            CancelRequest(by=CancelledBy.CUSTOMER, reason="on the customer's page"),
-            update_id=f"cancel/{position.backorder_id}",
-            answer=CancelReply,
-        )
-    except Ended:
-        return _ended(connections.settings, await _position(connections, position.backorder_id))
-    except (NotTaken, NotPossible) as no:
-        raise _try_again() from no
+    if notice is not None and notice in delay_notices(position):
+        answer = DelayAnswer(notice_id=notice.notice_id, answer=Answer.CANCEL)
+        await workflow_requests.answer_delay(connections, position.backorder_id, answer)
+    request = CancelRequest(by=CancelledBy.CUSTOMER, reason="on the customer's page")
+    reply = await workflow_requests.cancel(connections, position.backorder_id, request)
     if reply is not None and reply.outcome is CancelOutcome.TOO_LATE:
         return _ended(connections.settings, await _position(connections, position.backorder_id))
     return page(
@@ -138,27 +138,10 @@ async def _cancel(connections: Connections, position: BackorderPosition, notice:
         status=200 if reply else 202,
         shop_name=shop_name(connections.settings),
         position=position,
+        date=None,
         waits=False,
         settled=reply,
     )
-
-
-async def _ask_answer(
-    connections: Connections, position: BackorderPosition, answer: DelayAnswer
-) -> DelayAnswerReply | None:
-    try:
-        return await ask(
-            connections.temporal,
-            position.backorder_id,
-            backorder_contract.ANSWER_DELAY,
-            answer,
-            update_id=f"answer/{answer.notice_id}/{answer.answer}",
-            answer=DelayAnswerReply,
-        )
-    except Ended:
-        return DelayAnswerReply(outcome="too_late")
-    except (NotTaken, NotPossible) as no:
-        raise _try_again() from no
 
 
 async def _read(connections: Connections, token: str) -> tuple[BackorderPosition, NoticePosition | None]:
@@ -166,7 +149,9 @@ async def _read(connections: Connections, token: str) -> tuple[BackorderPosition
     try:
         read: AnswerToken = read_token(connections.settings.link_secret.get_secret_value(), token)
     except InvalidLink as invalid:
-        raise Problem(ProblemKind.INVALID_LINK, "Please open the link straight from our mail, or copy all of it.") from invalid
+        raise Problem(
+            ProblemKind.INVALID_LINK, "Please open the link straight from our mail, or copy all of it."
+        ) from invalid
     position = await _position(connections, read.backorder_id)
     return position, next((n for n in position.notices if n.notice_id == read.notice_id), None)
 
@@ -181,7 +166,13 @@ async def _position(connections: Connections, backorder_id: str) -> BackorderPos
 def _may_consent(position: BackorderPosition, notice: NoticePosition | None, now: datetime) -> bool:
     """Is this the delay notice that waits for an answer? An older one's date is no longer offered."""
     notices = delay_notices(position)
-    return notice is not None and bool(notices) and notice == notices[-1] and notice.answer is None and notice.sent_at <= now
+    return (
+        notice is not None
+        and bool(notices)
+        and notice == notices[-1]
+        and notice.answer is None
+        and notice.sent_at <= now
+    )
 
 
 def _date(position: BackorderPosition, notice: NoticePosition | None) -> date | None:
@@ -191,8 +182,8 @@ def _date(position: BackorderPosition, notice: NoticePosition | None) -> date | 
 
 
 def _button(form: bytes) -> Answer:
-    fields = parse_qs(form.decode("utf-8", errors="replace"), max_num_fields=10)
     try:
+        fields = parse_qs(form.decode("utf-8", errors="replace"), max_num_fields=10)
         return Answer(fields.get("answer", [""])[0])
     except ValueError as neither:
         raise Problem(ProblemKind.INVALID, "Please use one of the buttons.") from neither
@@ -200,7 +191,3 @@ def _button(form: bytes) -> Answer:
 
 def _ended(settings: Settings, position: BackorderPosition) -> HTMLResponse:
     return page("ended.html", status=ProblemKind.ENDED.status, shop_name=shop_name(settings), position=position)
-
-
-def _try_again() -> Problem:
-    return unavailable("We could not take your answer just now. Please press the button again in a minute.")

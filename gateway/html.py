@@ -29,7 +29,7 @@ HEADERS = {
 
 def page(template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
     """Fill `pages/{template}`."""
-    return HTMLResponse(_environment.get_template(template).render(facts), status, headers=HEADERS)
+    return HTMLResponse(_environment.get_template(template).render(facts, style=_style), status, headers=HEADERS)
 
 
 def problem_page(problem: Problem, shop_name: str) -> HTMLResponse:
@@ -53,9 +53,9 @@ def _template_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # jinja declares filters as the union of those it ships
     environment.filters["day"] = day
-    environment.filters["money"] = money
-    environment.globals["style"] = _style
+    environment.filters["money"] = money  # pyright: ignore[reportArgumentType]
     return environment
 
 

@@ -1,4 +1,4 @@
-"""Taking an order: the same one again is harmless, another one under the same id is a conflict, nonsense starts nothing.
+"""Taking an order: the same one again is harmless, another under the same id is a conflict, nonsense starts nothing.
 
 The workflow's start is the one moment of acceptance, since upstream systems may start workflows themselves. So two
 different orders that race for one id are judged by Temporal, which starts one workflow an id; the loser is compared
@@ -42,7 +42,7 @@ async def take(connections: Connections, order: Order, now: datetime) -> bool:
         refuse_nonsense(order, now)
         if order.sku not in await catalogue.known_skus(connections.ledger):
             raise OrderRefused(f"sku {order.sku!r} is not in the catalogue; add it there, or correct the order")
-        if await _start(connections.temporal, order):
+        if await _start(connections, order):
             return True
         started = await started_order(connections.temporal, order.backorder_id)
         fingerprint = started.fingerprint if started else None
@@ -86,14 +86,14 @@ async def started_order(temporal: Client, backorder_id: str) -> Order | None:
     return order if isinstance(order, Order) else None
 
 
-async def _start(temporal: Client, order: Order) -> bool:
+async def _start(connections: Connections, order: Order) -> bool:
     """True if the workflow was started now."""
     try:
-        await temporal.start_workflow(
+        await connections.temporal.start_workflow(
             backorder_contract.WORKFLOW,
             order,
             id=backorder_contract.workflow_id(order.backorder_id),
-            task_queue=backorder_contract.TASK_QUEUE,
+            task_queue=connections.settings.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             static_summary=f"{order.quantity} x {order.sku} for {order.sales_order} line {order.line}",

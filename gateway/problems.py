@@ -4,6 +4,7 @@ An answer never shows a stack trace, a secret, or what was sent: only which fiel
 """
 
 import logging
+from collections.abc import Sequence
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, cast
@@ -108,23 +109,28 @@ def invalid(error: RequestValidationError) -> Problem:
     return Problem(ProblemKind.INVALID, "Correct the fields named under errors and send it again.", errors=errors)
 
 
-def of_framework(error: StarletteHTTPException) -> Problem:
-    """The framework's own refusals (no such path, not that method ...) as problems of ours."""
-    kind = {
-        HTTPStatus.NOT_FOUND: ProblemKind.NOT_FOUND,
-        HTTPStatus.METHOD_NOT_ALLOWED: ProblemKind.METHOD_NOT_ALLOWED,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ProblemKind.TOO_LARGE,
-    }.get(HTTPStatus(error.status_code), ProblemKind.BAD_REQUEST)
-    said = {
-        ProblemKind.NOT_FOUND: "There is nothing at this address; /openapi.json lists what there is.",
-        ProblemKind.METHOD_NOT_ALLOWED: "This address takes other methods; see the Allow header.",
-    }
-    return Problem(kind, said.get(kind, "The request cannot be read; check it against /openapi.json."), headers=dict(error.headers or {}))
+def of_framework(error: StarletteHTTPException, methods_here: Sequence[str]) -> Problem:
+    """The framework's own refusals (no such path, not that method ...) as problems of ours.
+
+    Args:
+        error: the framework's.
+        methods_here: all methods taken at this path; the framework names those of the first matching route only.
+    """
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return Problem(
+                ProblemKind.NOT_FOUND, "There is nothing at this address; /openapi.json lists what there is."
+            )
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = ", ".join(methods_here)
+            return Problem(ProblemKind.METHOD_NOT_ALLOWED, f"This address takes {allowed}.", headers={"Allow": allowed})
+        case _:
+            return Problem(ProblemKind.BAD_REQUEST, "The request cannot be read; check it against /openapi.json.")
 
 
 def unforeseen(request: Request, error: Exception) -> Problem:
-    """A defect of ours. The log has it whole; the answer does not."""
-    log.error("%s at %s %s", type(error).__name__, request.method, route_of(request), exc_info=error)
+    """A defect of ours. The server logs it whole; the answer does not show it."""
+    log.error("%s at %s %s", type(error).__name__, request.method, route_of(request))
     return Problem(ProblemKind.INTERNAL, "We have a note of it. Sending the same again later is safe.")
 
 
@@ -143,3 +149,16 @@ def declared(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
             "description": f"{said}; or: {kind.title}" if said else kind.title,
         }
     return by_status
+
+
+def in_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI schema in which every error is a problem, and nothing of the framework's own error model is left."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {})
+                if "application/json" in content and int(status) >= HTTPStatus.BAD_REQUEST:
+                    answer["content"] = {MEDIA_TYPE: content["application/json"]}
+    for model in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(model, None)
+    return schema

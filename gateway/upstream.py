@@ -1,26 +1,27 @@
 """The doors for upstream systems: hand in an order, see how it stands, cancel it, pass on a customer's answer."""
 
 import asyncio
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query, Response, status
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from domain.backorder_duty import Duty, Policy, next_duty
-from domain.backorder_position import BackorderPosition, PaymentKind, PaymentState, PaymentTerms, Status
+from domain.backorder_position import BackorderPosition, PaymentTerms, Status
 from domain.errors import NotFound, OrderConflict, OrderRefused
 from domain.orders import Order
 from domain.values import Frozen, Id
-from gateway import intake
+from gateway import intake, workflow_requests
 from gateway.api_key import keyed_router
 from gateway.backorder_view import BackorderView, view_of_order, view_of_position
 from gateway.connections import Connected, Connections, Now
 from gateway.problems import FieldError, Problem, ProblemDetails, ProblemKind, declared, unavailable
-from gateway.workflow_requests import Ended, IdempotencyKey, NotPossible, NotTaken, ask
+from gateway.workflow_requests import IdempotencyKey, NotPossible, NotTaken
 from ledger import backorders
+from ledger import overview as overviews
+from ledger.overview import Overview
 from workflows import backorder_contract
 from workflows.backorder_contract import (
     CancelOutcome,
@@ -37,6 +38,18 @@ QUERY_PATIENCE = 1.0
 BackorderId = Annotated[Id, Path(description="The business key of the backorder.")]
 
 router = keyed_router(tags=["upstream"])
+
+
+class Wanted(BaseModel):
+    """Which backorders to find. A misspelt filter is refused, since without it everything would match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status | None = Field(default=None, description="Only those of this derived status.")
+    sku: Id | None = Field(default=None, description="Only those of this item.")
+    supplier: Id | None = Field(default=None, description="Only those with a share on order at this supplier.")
+    attention: bool | None = Field(default=None, description="Only those that wait for an operator, or do not.")
+    limit: int = Field(default=50, ge=1, le=200, description="The most to return.")
 
 
 class Accepted(Frozen):
@@ -79,19 +92,23 @@ async def hand_in(order: Order, connections: Connected, now: Now, response: Resp
 
 
 @router.get("/backorders", summary="Find backorders")
-async def find(
-    connections: Connected,
-    status: Annotated[Status | None, Query(description="Only those of this derived status.")] = None,
-    sku: Annotated[Id | None, Query(description="Only those of this item.")] = None,
-    supplier: Annotated[Id | None, Query(description="Only those with a share at this supplier.")] = None,
-    attention: Annotated[bool | None, Query(description="Only those that wait for an operator, or that do not.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[BackorderView]:
-    """The newest backorders that match, without their histories."""
-    found = await backorders.find(
-        connections.ledger, status=status, sku=sku, supplier_id=supplier, attention=attention, limit=limit
+async def find(connections: Connected, wanted: Annotated[Wanted, Query()]) -> list[BackorderView]:
+    """Those that match everything given, the oldest first, without their histories."""
+    found = await overviews.find(
+        connections.ledger,
+        status=wanted.status,
+        sku=wanted.sku,
+        supplier_id=wanted.supplier,
+        attention=wanted.attention,
+        limit=wanted.limit,
     )
     return [view_of_position(position) for position in found]
+
+
+@router.get("/overview", summary="The whole shop at a glance")
+async def overview(connections: Connected) -> Overview:
+    """How many backorders and purchase orders stand where, what waits for an operator, what happened lately."""
+    return await overviews.overview(connections.ledger)
 
 
 @router.get(
@@ -113,9 +130,13 @@ async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> B
     "/backorders/{backorder_id}/cancel",
     summary="Cancel what has not shipped",
     responses={
+        200: {"model": CancelReply, "description": "How it ended"},
         202: {"model": Accepted, "description": "The cancellation is being carried out; see Location"},
         **declared(ProblemKind.NOT_FOUND, ProblemKind.TOO_LATE, ProblemKind.NOT_POSSIBLE, ProblemKind.TOO_LARGE),
-        409: {"model": TooLateToCancel | ProblemDetails, "description": "The carrier holds everything, or it was refused"},
+        409: {
+            "model": TooLateToCancel | ProblemDetails,
+            "description": "The carrier holds everything, or it was refused",
+        },
     },
 )
 async def cancel(
@@ -127,16 +148,9 @@ async def cancel(
 ) -> CancelReply | Accepted:
     """Undo what was done: share, supplier's line, allocation, money. Answers when all of that is settled."""
     try:
-        reply = await ask(
-            connections.temporal,
-            backorder_id,
-            backorder_contract.CANCEL,
-            request,
-            update_id=f"cancel/{idempotency_key or backorder_id}",
-            answer=CancelReply,
-        )
-    except Ended:
-        reply = reply_of_the_books(await _position(connections, backorder_id))
+        reply = await workflow_requests.cancel(connections, backorder_id, request, key=idempotency_key)
+    except NotFound as unknown:
+        raise _unknown(backorder_id) from unknown
     except (NotTaken, NotPossible) as no:
         raise _no(no) from no
     if reply is None:
@@ -154,6 +168,7 @@ async def cancel(
     "/backorders/{backorder_id}/answer",
     summary="Pass on a customer's answer to a delay notice",
     responses={
+        200: {"model": DelayAnswerReply, "description": "It is on record"},
         202: {"model": Accepted, "description": "The answer is being acted on; see Location"},
         **declared(ProblemKind.NOT_FOUND, ProblemKind.TOO_LATE, ProblemKind.NOT_POSSIBLE, ProblemKind.TOO_LARGE),
     },
@@ -172,16 +187,7 @@ async def answer(
             ProblemKind.NOT_FOUND, f"Backorder {backorder_id} has no such notice; its page lists those that were sent."
         )
     try:
-        reply = await ask(
-            connections.temporal,
-            backorder_id,
-            backorder_contract.ANSWER_DELAY,
-            request,
-            update_id=f"answer/{idempotency_key or f'{request.notice_id}/{request.answer}'}",
-            answer=DelayAnswerReply,
-        )
-    except Ended:
-        reply = DelayAnswerReply(outcome="too_late")
+        reply = await workflow_requests.answer_delay(connections, backorder_id, request, key=idempotency_key)
     except (NotTaken, NotPossible) as no:
         raise _no(no) from no
     if reply is None:
@@ -189,22 +195,6 @@ async def answer(
     if reply.outcome == "too_late":
         raise Problem(ProblemKind.TOO_LATE, "The backorder had ended before this answer came.")
     return reply
-
-
-def reply_of_the_books(position: BackorderPosition) -> CancelReply:
-    """What a cancellation finds whose backorder has ended."""
-    refunded = sum(
-        (p.amount for p in position.payments if p.kind is PaymentKind.REFUND and p.state is PaymentState.SUCCEEDED),
-        Decimal(0),
-    )
-    return CancelReply(
-        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
-        units_cancelled=position.cancelled,
-        units_shipped=position.shipped,
-        refund=refunded + position.refund_due,
-        currency=position.currency,
-        refund_by=position.refund_deadline,
-    )
 
 
 async def _position(connections: Connections, backorder_id: str) -> BackorderPosition:
@@ -218,7 +208,9 @@ async def _just_started(connections: Connections, backorder_id: str) -> Order:
     try:
         order = await intake.started_order(connections.temporal, backorder_id)
     except (OrderRefused, OrderConflict) as never_accepted:
-        raise Problem(ProblemKind.NOT_FOUND, f"There is no backorder {backorder_id}: {never_accepted}") from never_accepted
+        raise Problem(
+            ProblemKind.NOT_FOUND, f"There is no backorder {backorder_id}: {never_accepted}"
+        ) from never_accepted
     if order is None:
         raise _unknown(backorder_id)
     return order

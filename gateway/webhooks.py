@@ -15,12 +15,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from connectors.errors import Undecodable, Unsupported
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
-from domain.supplier_events import SupplierEvent, Unmatched
+from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Id
 from gateway.body_limit import MIB
 from gateway.connections import Connected, Connections, Now
 from gateway.problems import Problem, ProblemKind, declared
-from ledger import inbox, parcels, purchase_orders
+from ledger import inbox, parcels
 from workflows import backorder_contract, purchase_order_contract
 
 LARGEST_SUPPLIER_MESSAGE = 5 * MIB
@@ -72,7 +72,9 @@ async def from_supplier(
         connector.verify(message)
     except (NotFound, Unsupported, Undecodable) as stranger:
         # One answer for all: a stranger does not learn which suppliers there are.
-        raise _not_proven(str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here") from stranger
+        raise _not_proven(
+            str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here"
+        ) from stranger
     unreadable: str | None = None
     events: tuple[SupplierEvent, ...] = ()
     try:
@@ -136,7 +138,7 @@ async def _wake_purchase_order(connections: Connections, po_number: str, inbox_i
         purchase_order_contract.WORKFLOW,
         purchase_order_contract.PurchaseOrderInput(po_number=po_number),
         id=purchase_order_contract.workflow_id(po_number),
-        task_queue=purchase_order_contract.TASK_QUEUE,
+        task_queue=connections.settings.task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=purchase_order_contract.SUPPLIER_MESSAGE,

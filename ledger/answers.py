@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
-from domain.purchase_order_position import OperationKind, OperationState
+from domain.purchase_order_position import OperationKind
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SplitStatus
 from ledger.book import Connection, Ledger, fetch_one
 from ledger.order_lines import (
@@ -33,7 +33,7 @@ SILENT = "silent"
 """The verdict of an operation whose answer was given up."""
 
 TO_COME = frozenset({SplitStatus.ACCEPTED, SplitStatus.BACKORDERED, SplitStatus.HELD})
-"""The parts of a line answer that will be delivered. Rejected units will not, and substitutes are not what was ordered."""
+"""The parts of a line answer that will be delivered. Rejected units will not, and substitutes were not ordered."""
 
 
 def still_to_come(splits: Iterable[Split]) -> Decimal:
@@ -66,8 +66,8 @@ _OPERATION_OF_REVISION = """
 """
 # A supplier that speaks of an operation has it, so 'unknown' told after 'delivered' is old news.
 _SENT = """
-    update outbox set state = %(result)s, sent_at = coalesce(sent_at, %(at)s), reference = coalesce(%(reference)s, reference),
-           reason = %(reason)s
+    update outbox set state = %(result)s, sent_at = coalesce(sent_at, %(at)s), reason = %(reason)s,
+           reference = coalesce(%(reference)s, reference)
     where operation_id = %(operation_id)s and state in ('rendered', 'unknown')
 """
 _ANSWERED = """
@@ -90,8 +90,8 @@ async def record_send(
 ) -> None:
     """Write down what sending an operation came to.
 
-    A refused order is as one rejected by the supplier: every claim goes back to sourcing. A refused change or cancellation is
-    as one answered with no.
+    A refused order is as one rejected by the supplier: every claim goes back to sourcing. A refused change or
+    cancellation is as one answered with no.
 
     Raises:
         NotFound: no such operation.
@@ -107,7 +107,7 @@ async def record_send(
         fact.note(operation_id=operation_id, text=f"Sent {operation.said}: {result}{f' ({reason})' if reason else ''}")
         sent = {"operation_id": operation_id, "result": result, "at": at, "reference": reference, "reason": reason}
         changed = (await fact.connection.execute(_SENT, sent)).rowcount
-        if result != OperationState.REFUSED or not changed or operation.answered_at is not None:
+        if result != "refused" or not changed or operation.answered_at is not None:
             return
         await _answer(fact.connection, operation, ChangeVerdict.REFUSED, at=at, heard=True)
         if operation.kind == OperationKind.PLACE:
@@ -117,7 +117,7 @@ async def record_send(
 
 
 async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: datetime) -> None:
-    """Nobody answered a change or cancellation: the order stands as it was, and what nobody claims is offered to who waits.
+    """Nobody answered a change or cancellation: the order stands as it was, and what is free goes to those who wait.
 
     Nothing happens if an answer came meanwhile.
 
@@ -138,7 +138,11 @@ async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: dat
         await _answer(fact.connection, operation, SILENT, at=at, heard=False)
         await _stands(fact.connection, locked, at=at)
         if operation.kind == OperationKind.CANCEL:
-            what = f"{locked.order.supplier_name} did not answer the cancellation of {po_number}. Call them: the goods may come."
+            supplier = locked.order.supplier_name
+            what = (
+                f"{supplier} did not answer the cancellation of {po_number}. Call them; then resolve with 'acknowledged' if "
+                "the goods will come, or with 'close_short' to buy elsewhere."
+            )
             await ask_operator(fact.connection, po_number, what, at=at)
 
 
@@ -166,8 +170,8 @@ async def answer_change(connection: Connection, locked: LockedOrder, ack: Change
     if verdict is ChangeVerdict.UNCLEAR:
         said = f" ({ack.reason})" if ack.reason else ""
         incidents = (
-            f"{order.supplier_name}'s answer to {operation.said} of {order.po_number} is unclear{said}. Ask them; the order "
-            "is taken to stand as it was.",
+            f"{order.supplier_name}'s answer to {operation.said} of {order.po_number} is unclear{said}. Ask them; the "
+            "order is taken to stand as it was.",
         )
     return Effect(outcome=f"{operation.said}: {verdict}", incidents=incidents)
 
@@ -185,8 +189,8 @@ async def _answer_again(
             await _agreed(connection, locked, operation, at=at)
         elif not await _take_off_late(connection, locked, operation.revision):
             what = (
-                f"{order.supplier_name} accepted {operation.said} of {order.po_number} after it was given up, and the units "
-                "are promised to others by now. Ask the supplier to deliver them after all, or close the line short."
+                f"{order.supplier_name} accepted {operation.said} of {order.po_number} after it was given up, and the "
+                "units are promised to others by now. Ask the supplier to deliver them after all, or close it short."
             )
             return Effect(outcome="accepted too late: the units are taken; recorded, not applied", incidents=(what,))
         await _answer(connection, operation, ack.verdict, at=at, heard=True)
@@ -195,7 +199,8 @@ async def _answer_again(
         return Effect(
             outcome=f"{operation.said}: {ack.verdict}, after it was {operation.verdict}: recorded, not applied"
         )
-    what = f"{order.supplier_name} answered {operation.said} of {order.po_number} twice: {operation.verdict}, then {ack.verdict}."
+    answered = f"{order.supplier_name} answered {operation.said} of {order.po_number} twice"
+    what = f"{answered}: {operation.verdict}, then {ack.verdict}. Ask them which holds."
     return Effect(
         outcome=f"contradicts the first answer, {operation.verdict}: recorded, not applied", incidents=(what,)
     )
@@ -235,8 +240,8 @@ async def _partly(
             units = stock_units(still_to_come(answer.splits), line)
         if line is None or units is None:
             incidents.append(
-                f"{order.supplier_name} answered a change of {order.po_number} with {named(answer.line)}, which cannot be "
-                "read. Ask them what they will deliver."
+                f"{order.supplier_name} answered a change of {order.po_number} with {named(answer.line)}, which cannot "
+                "be read. Ask them what they will deliver."
             )
             continue
         totals[line.line_no] = totals.get(line.line_no, 0) + units

@@ -4,7 +4,7 @@ Quantities move in `ledger/supply.py` and `ledger/supplier_events.py`, money in 
 kept apart and read only by the step that needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString
@@ -17,7 +17,7 @@ from domain.money import Worth, refund_due
 from domain.names import backorder_workflow_id
 from domain.orders import Address, Order
 from domain.values import Frozen, Instant, round_money
-from ledger.book import Connection, Ledger, as_json, fetch, fetch_one, lock_skus
+from ledger.book import Connection, Ledger, as_json, fetch, fetch_one
 
 # Everything about a backorder in one statement, so that it is one moment's truth in one round trip. Money is text in
 # the json parts: a json number would pass through a float. A claim is in transit if the units shipped reach down to its
@@ -27,7 +27,9 @@ POSITIONS = """
            b.partial_shipment, b.accepted_at, b.promised_by, b.ordered, b.unsourced, b.claimed, b.allocated,
            b.shipped, b.cancelled, b.shipping_charge, b.captured, b.refunded, b.first_promise, b.current_promise,
            b.promise_basis, b.sourcing_tries, b.last_sourced_at, b.cancel_requested_at, b.cancelled_by,
-           b.cancel_reason, b.refund_deadline, b.attention, b.attention_since,
+           b.cancel_reason, b.refund_deadline, b.attention, b.attention_since, b.closed_at,
+           (select count(*) from announcement a
+            where a.owed_by = 'backorder/' || b.backorder_id and a.told_at is null) as unannounced,
            (select coalesce(jsonb_agg(jsonb_build_object(
                 'po_number', c.po_number, 'supplier_id', p.supplier_id, 'quantity', c.quantity,
                 'expected_on', c.expected_on, 'confirmed', c.confirmed,
@@ -49,7 +51,7 @@ POSITIONS = """
                 'refunds', y.refunds) order by y.requested_at, y.payment_id), '[]')
             from payment y where y.backorder_id = b.backorder_id) as payments,
            (select coalesce(jsonb_agg(jsonb_build_object(
-                'parcel_id', q.parcel_id, 'quantity', q.quantity, 'planned_at', q.planned_at,
+                'parcel_id', q.parcel_id, 'quantity', q.quantity, 'planned_at', q.planned_at, 'booked_at', q.booked_at,
                 'tracking', q.tracking, 'charge_amount', q.charge_amount::text,
                 'state', case when q.possessed_at is not null then 'possessed'
                               when q.voided_at is not null then 'voided'
@@ -61,7 +63,9 @@ POSITIONS = """
     from backorder b join item i using (sku)
 """
 _POSITION = POSITIONS + " where b.backorder_id = %s"
-_SKU_OF = "select sku from backorder where backorder_id = %s"
+_LOCK_SKU_OF = """
+    select i.sku from backorder b join item i using (sku) where b.backorder_id = %s for no key update of i
+"""
 # An unknown SKU inserts nothing, and neither does an id that is taken; the caller finds out which it was.
 _ACCEPT = """
     with accepted as (
@@ -204,7 +208,7 @@ async def read_position(connection: Connection, backorder_id: str) -> BackorderP
 
 
 async def read_positions(
-    connection: Connection, query: LiteralString, params: Sequence[Any]
+    connection: Connection, query: LiteralString, params: Sequence[Any] | Mapping[str, Any]
 ) -> list[BackorderPosition]:
     """The positions that a query over POSITIONS finds."""
     async with connection.cursor(row_factory=dict_row) as cursor:
@@ -234,11 +238,10 @@ def _as_position(row: dict[str, Any]) -> BackorderPosition:
 
 
 async def lock_sku_of(connection: Connection, backorder_id: str) -> str:
-    """Lock the SKU of a backorder and say which it is; it never changes, so it may be read first. Raises: NotFound."""
-    row = await (await connection.execute(_SKU_OF, (backorder_id,))).fetchone()
+    """Lock the one SKU of a backorder as `lock_skus` does, and say which it is. Raises: NotFound."""
+    row = await (await connection.execute(_LOCK_SKU_OF, (backorder_id,))).fetchone()
     if row is None:
         raise NotFound(f"no backorder {backorder_id!r} in the ledger; check the id")
-    await lock_skus(connection, row)
     return str(row[0])
 
 

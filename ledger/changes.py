@@ -14,8 +14,8 @@ from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.purchasing import quantity_to_order
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.operations import TO_PLAN, OrderToPlan, PlannedLine, PlannedOperation
 from ledger.order_lines import Line, LockedOrder, lock_order, write_line
+from ledger.outbox import TO_PLAN, OrderToPlan, PlannedLine, PlannedOperation
 from ledger.shares import count_units
 
 
@@ -109,7 +109,8 @@ async def withdraw(ledger: Ledger, po_number: str, *, key: str, at: datetime) ->
         at: when.
 
     Returns:
-        The cancellation, as a new revision; None if the supplier spoke meanwhile, nothing is open, or a withdrawal is under way.
+        The cancellation, as a new revision; None if the supplier spoke meanwhile, nothing is open, or a withdrawal is
+        under way.
 
     Raises:
         NotFound: no such purchase order.

@@ -1,4 +1,4 @@
-"""The inbox: what suppliers send is kept raw first, then read, then applied to its orders one event at a time, in order.
+"""The inbox: what suppliers send is kept raw first, then read, then applied to its orders, one event at a time.
 
 A message counts once by its envelope (the connector's dedupe key) and its content once by its business key (receipt,
 shipment), so repeats in any wrapping are harmless. A message that cannot be read or applied is kept with the reason.
@@ -13,7 +13,7 @@ import psycopg
 
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
-from domain.supplier_events import Received, SupplierEvent, supplier_event
+from domain.supplier_events import SupplierEvent, supplier_event
 from domain.values import Frozen
 from ledger.book import Connection, Ledger, as_json, fetch_one
 from ledger.order_lines import Effect, ask_operator
@@ -45,8 +45,8 @@ _MESSAGE = """
     values (%s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
 """
 _EVENTS = """
-    insert into inbox_event (inbox_id, n, po_number, event, prefer, applied_at, outcome)
-    values (%s, %s, %s, %s, %s, %s, %s)
+    insert into inbox_event (inbox_id, n, po_number, event, applied_at, outcome)
+    values (%s, %s, %s, %s, %s, %s)
 """
 
 
@@ -61,7 +61,6 @@ async def store_message(
     at: datetime,
     events: Sequence[SupplierEvent],
     unreadable: str | None = None,
-    prefer: str | None = None,
 ) -> StoredMessage:
     """Keep a verified message, raw, with the events it was read as, in one transaction.
 
@@ -78,7 +77,6 @@ async def store_message(
         at: when.
         events: what it says.
         unreadable: why it could not be read, in words; then there are no events.
-        prefer: the backorder that was told of a receipt; its share is served first.
 
     Raises:
         NotFound: no such supplier.
@@ -110,7 +108,7 @@ async def store_message(
             outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
             content = as_json(event.model_dump(mode="json"))
             po_number, applied_at = (event.po_number, None) if known else (None, at)
-            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, prefer, applied_at, outcome))
+            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, applied_at, outcome))
         stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=tuple(sorted(ours)))
         fact.result = stored.model_dump(mode="json")
         fact.note(
@@ -120,13 +118,12 @@ async def store_message(
 
 
 _UNAPPLIED = "select inbox_id, n from inbox_event where po_number = %s and applied_at is null order by inbox_id, n"
-_EVENT = "select event, prefer from inbox_event where inbox_id = %s and n = %s"
+_EVENT = "select event from inbox_event where inbox_id = %s and n = %s"
 _APPLIED = "update inbox_event set applied_at = %s, outcome = %s where inbox_id = %s and n = %s"
 
 
 class _Event(NamedTuple):
     event: dict[str, object]
-    prefer: str | None
 
 
 async def unapplied(ledger: Ledger, po_number: str) -> list[tuple[int, int]]:
@@ -136,17 +133,23 @@ async def unapplied(ledger: Ledger, po_number: str) -> list[tuple[int, int]]:
     return [(int(inbox_id), int(n)) for inbox_id, n in rows]
 
 
-async def apply_events(ledger: Ledger, po_number: str, *, at: datetime) -> AppliedEvents:
+async def apply_events(ledger: Ledger, po_number: str, *, at: datetime, prefer: str | None = None) -> AppliedEvents:
     """Apply every waiting event of an order, each once, in the order they came.
 
-    Any number of processes may do this at once. An event that would break the books is not applied: that is an incident,
-    and those behind it go on.
+    Any number of processes may do this at once. An event that would break the books is not applied: that is an
+    incident, and those behind it go on.
+
+    Args:
+        ledger: the ledger.
+        po_number: whose events.
+        at: when.
+        prefer: the backorder that was told of a waiting receipt: its share is served before the rank.
     """
     count = 0
     incidents: list[str] = []
     for inbox_id, n in await unapplied(ledger, po_number):
         try:
-            effect = await _apply(ledger, po_number, inbox_id, n, at=at)
+            effect = await _apply(ledger, po_number, inbox_id, n, at=at, prefer=prefer)
         except (BooksDoNotBalance, psycopg.DataError, psycopg.IntegrityError) as impossible:
             effect = await _set_aside(ledger, po_number, inbox_id, n, why=str(impossible), at=at)
         if effect:
@@ -155,36 +158,9 @@ async def apply_events(ledger: Ledger, po_number: str, *, at: datetime) -> Appli
     return AppliedEvents(count=count, incidents=tuple(incidents))
 
 
-async def apply_receipt_for_backorder(
-    ledger: Ledger, backorder_id: str, receipt: Received, *, door: str, body: bytes, at: datetime
-) -> AppliedEvents:
-    """A receipt that was sent for one backorder: the same event, with that backorder served first.
-
-    Raises:
-        NotFound: no such purchase order.
-    """
-    async with ledger.look() as connection:
-        row = await (await connection.execute(_SUPPLIER_OF, (receipt.po_number,))).fetchone()
-    if row is None:
-        raise NotFound(f"no purchase order {receipt.po_number!r} in the ledger; check the number in the receipt")
-    await store_message(
-        ledger,
-        row[0],
-        door=door,
-        dedupe_key=f"receipt/{receipt.receipt_id}/{receipt.po_number}",
-        headers={},
-        body=body,
-        at=at,
-        events=(receipt,),
-        prefer=backorder_id,
-    )
-    return await apply_events(ledger, receipt.po_number, at=at)
-
-
-_SUPPLIER_OF = "select supplier_id from purchase_order where po_number = %s"
-
-
-async def _apply(ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: datetime) -> Effect | None:
+async def _apply(
+    ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: datetime, prefer: str | None
+) -> Effect | None:
     """Apply one event; None if another process did meanwhile."""
     subject = purchase_order_workflow_id(po_number)
     async with ledger.fact(key=f"inbox/{inbox_id}/{n}", subject=subject, kind="supplier says", at=at) as fact:
@@ -194,7 +170,7 @@ async def _apply(ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: d
         if waiting is None:
             raise NotFound(f"no event {n} in message {inbox_id} of the inbox")
         event = supplier_event.validate_python(waiting.event)
-        effect = await apply_event(fact.connection, po_number, event, at=at, prefer=waiting.prefer)
+        effect = await apply_event(fact.connection, po_number, event, at=at, prefer=prefer)
         fact.note(event=event.kind, text=f"Supplier's {event.kind.replace('_', ' ')}: {effect.outcome}")
         await _record(fact.connection, inbox_id, n, effect, at=at)
         return effect

@@ -1,8 +1,7 @@
 """A purchase order under its locks, and what can be done to its lines: shrink, write off, hand the free rest on.
 
-Everything a supplier says or is asked changes lines, and everything that changes lines comes through here, so that the laws
-of the line hold in one place: claims and asked reductions never exceed what is open (L3), and each confirmed unit is
-somewhere (L2).
+Everything a supplier says or is asked changes lines, and all of that comes through here, so that the laws of the line
+hold in one place: claims and asked reductions never exceed what is open (L3), each confirmed unit is somewhere (L2).
 """
 
 from collections.abc import Iterable, Mapping
@@ -123,7 +122,7 @@ class Effect(Frozen):
 
 
 def stock_units(quantity: Decimal, line: Line) -> int | None:
-    """A supplier's count of purchase units in our stock units; None if that is no whole number, or beyond all reason."""
+    """A supplier's count of purchase units in our stock units; None if that is no whole number, or beyond reason."""
     units = quantity * line.unit_factor
     return int(units) if units == units.to_integral_value() and units <= MOST_UNITS else None
 
@@ -137,13 +136,14 @@ def named(ref: LineRef) -> str:
 _SKUS = "select sku from po_line where po_number = %s"
 _LOCK_ORDER = """
     select po_number, supplier_id, supplier.doc->>'name' as supplier_name,
-           coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance, revision, frozen_at,
-           acknowledged_at, rejected_at, cancelled_at, closed_at
+           coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance, revision,
+           frozen_at, acknowledged_at, rejected_at, cancelled_at, closed_at
     from purchase_order join supplier using (supplier_id) where po_number = %s for no key update of purchase_order
 """
 _LOCK_LINES = """
-    select line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open, claimed, to_reduce, received_good,
-           received_bad, closed_short, cancelled, over_received, over_quarantined, in_transit, expected_on
+    select line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open, claimed, to_reduce,
+           received_good, received_bad, closed_short, cancelled, over_received, over_quarantined, in_transit,
+           expected_on
     from po_line where po_number = %s order by line_no for no key update
 """
 
@@ -151,8 +151,8 @@ _LOCK_LINES = """
 async def lock_order(connection: Connection, po_number: str) -> LockedOrder:
     """Lock the SKUs of a purchase order, then the order, then its lines.
 
-    All its SKUs, even if one line changes: what is freed may go to other orders of the same SKUs, and two transactions that
-    reach for each other's orders then have a SKU in common, which the first of them holds.
+    All its SKUs, even if one line changes: what is freed may go to other orders of the same SKUs, and two transactions
+    that reach for each other's orders then have a SKU in common, which the first of them holds.
 
     Raises:
         NotFound: no such purchase order.
@@ -167,14 +167,15 @@ async def lock_order(connection: Connection, po_number: str) -> LockedOrder:
             lines = await fetch(connection, Line, _LOCK_LINES, (po_number,))
             if skus.issuperset(line.sku for line in lines):
                 return LockedOrder(order, tuple(lines))
-            # A share of another item joined before the order was ours. Its SKU comes before the order in the lock order, so
-            # let go of everything (a rollback to the savepoint does) and begin again.
+            # A share of another item joined before the order was ours. Its SKU comes before the order in the lock
+            # order, so let go of everything (a rollback to the savepoint does) and begin again.
             raise Rollback(attempt)
 
 
 _WRITE_LINE = """
     update po_line set confirmed = %s, open = %s, claimed = %s, to_reduce = %s, received_good = %s, received_bad = %s,
-           closed_short = %s, cancelled = %s, over_received = %s, over_quarantined = %s, in_transit = %s, expected_on = %s
+           closed_short = %s, cancelled = %s, over_received = %s, over_quarantined = %s, in_transit = %s,
+           expected_on = %s
     where po_number = %s and line_no = %s
 """
 
@@ -249,8 +250,8 @@ _OVERTAKEN = """
     where po_number = %s and kind <> 'place' and answered_at is null
 """
 _REJECTED = """
-    update purchase_order set rejected_at = case when %(untouched)s then coalesce(rejected_at, %(at)s) else rejected_at end
-    where po_number = %(po_number)s
+    update purchase_order set rejected_at = coalesce(rejected_at, %(at)s)
+    where po_number = %(po_number)s and %(untouched)s
 """
 
 
@@ -281,8 +282,8 @@ async def offer_rest(connection: Connection, order: Order, lines: Iterable[Line]
 _DATE_CLAIMS = """
     update claim set expected_on = dated.expected_on, confirmed = true
     from unnest(%(ids)s::text[], %(dates)s::date[]) as dated (backorder_id, expected_on)
-    where claim.backorder_id = dated.backorder_id and po_number = %(po_number)s and line_no = %(line_no)s and quantity > 0
-      and (claim.expected_on is distinct from dated.expected_on or not confirmed)
+    where claim.backorder_id = dated.backorder_id and po_number = %(po_number)s and line_no = %(line_no)s
+      and quantity > 0 and (claim.expected_on is distinct from dated.expected_on or not confirmed)
     returning claim.backorder_id
 """
 

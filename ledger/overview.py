@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from domain.backorder_position import BackorderPosition, Status
-from domain.names import BACKORDER, backorder_workflow_id
+from domain.names import backorder_workflow_id
 from domain.values import CURRENCY_DIGITS, Frozen, Instant
 from ledger import purchase_orders
 from ledger.backorders import POSITIONS, read_position, read_positions
@@ -113,3 +113,66 @@ class _Totals(NamedTuple):
     backorder_attention: int
     order_attention: int
     owed: int
+
+
+async def overview(ledger: Ledger, *, recent: int = 20) -> Overview:
+    """The whole shop at a glance, as of one moment.
+
+    Args:
+        ledger: the books.
+        recent: how many of the latest happenings to tell.
+    """
+    digits = as_json(CURRENCY_DIGITS)
+    backorders: Counter[str] = Counter()
+    async with ledger.read() as connection:
+        for shape in await fetch(connection, _Shape, _SHAPES, {"digits": digits}):
+            example = await read_position(connection, shape.example)
+            backorders[example.status.value] += shape.number
+        order_shapes = await fetch(connection, _Shape, _PO_SHAPES)
+        totals = (await fetch(connection, _Totals, _TOTALS))[0]
+        prefix = len(backorder_workflow_id("")) + 1
+        happenings = await fetch(connection, Happening, _RECENT, {"prefix": prefix, "most": recent})
+    orders: Counter[str] = Counter()
+    for shape in order_shapes:
+        orders[(await purchase_orders.position(ledger, shape.example)).status.value] += shape.number
+    return Overview(
+        backorders=dict(backorders),
+        purchase_orders=dict(orders),
+        attention=totals.backorder_attention + totals.order_attention,
+        refunds_due=backorders[Status.REFUND_DUE.value],
+        announcements_owed=totals.owed,
+        recent=tuple(happenings),
+    )
+
+
+async def find(
+    ledger: Ledger,
+    *,
+    status: Status | None = None,
+    sku: str | None = None,
+    supplier_id: str | None = None,
+    attention: bool | None = None,
+    limit: int = 50,
+) -> list[BackorderPosition]:
+    """Backorders that match everything given, the oldest first.
+
+    Args:
+        ledger: the books.
+        status: their derived status.
+        sku: what they wait for.
+        supplier_id: who has a share of them on order.
+        attention: whether they ask for an operator.
+        limit: the most to return.
+    """
+    wanted = {"sku": sku, "supplier_id": supplier_id, "attention": attention, "most": _PAGE}
+    after: tuple[datetime | None, str | None] = (None, None)
+    found: list[BackorderPosition] = []
+    async with ledger.read() as connection:
+        # The status is only known of what was read, so pages are read until enough of them match.
+        while len(found) < limit:
+            page = await read_positions(connection, _FIND, {**wanted, "after_at": after[0], "after_id": after[1]})
+            found += [position for position in page if status is None or position.status is status]
+            if len(page) < _PAGE:
+                break
+            after = (page[-1].accepted_at, page[-1].backorder_id)
+    return found[:limit]

@@ -1,12 +1,11 @@
 """One purchase order as a whole: where it stands, collecting and freezing it, waiting on it, ending it.
 
-What it asks of the supplier is in `ledger.operations` and `ledger.changes`, what the supplier answers in `ledger.answers` and
-`ledger.supplier_events`. Shares join it in `ledger.supply`.
+What it asks of the supplier is in `ledger.operations`, what the supplier says in `ledger.supplier_events`. Shares join
+it in `ledger.supply`.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,12 +17,12 @@ from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, SupplierTerms
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.order_lines import LockedOrder, ask_operator, lock_order, write_line, write_off
+from ledger.order_lines import LockedOrder, ask_operator, lock_order, write_off
 from ledger.shares import count_units, tell_changes
 
 _POSITION = """
-    select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at, po.collect_until,
-           po.threshold_reached_at is not null as threshold_reached, po.held_at is not null as held,
+    select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at,
+           po.collect_until, po.threshold_reached_at is not null as threshold_reached, po.held_at is not null as held,
            po.release_requested_at is not null as release_now, po.frozen_at, po.acknowledged_at, po.rejected_at,
            po.cancelled_at, po.closed_at, po.chases, po.last_chased_at, po.overdue_told_at, po.attention,
            (select count(*) from announcement where owed_by = %(workflow_id)s and told_at is null) as unannounced
@@ -123,7 +122,8 @@ _COLLECTED_UNTIL = """
 """
 _MOVE_LINES = "update po_line set expected_on = expected_on + %s where po_number = %s"
 _MOVE_CLAIMS = """
-    update claim set expected_on = expected_on + %s where po_number = %s and quantity > 0 returning backorder_id, expected_on
+    update claim set expected_on = expected_on + %s where po_number = %s and quantity > 0
+    returning backorder_id, expected_on
 """
 
 
@@ -175,7 +175,8 @@ async def _move_dates(connection: Connection, locked: LockedOrder, *, at: dateti
 
 _CHASED = "update purchase_order set chases = chases + 1, last_chased_at = %s where po_number = %s"
 _OVERDUE_CLAIMS = """
-    update claim set expected_on = null where po_number = %s and quantity > 0 and expected_on < %s returning backorder_id
+    update claim set expected_on = null where po_number = %s and quantity > 0 and expected_on < %s
+    returning backorder_id
 """
 _OVERDUE_LINES = "update po_line set expected_on = null where po_number = %s and open > 0 and expected_on < %s"
 _OVERDUE_TOLD = "update purchase_order set overdue_told_at = %s where po_number = %s"

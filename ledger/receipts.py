@@ -1,7 +1,7 @@
-"""Goods receipt: what arrived, by condition, against what is open, and who gets it. One transaction, however many claims.
+"""Goods receipt: what arrived, by condition, against what is open, and who gets it: one transaction for all claims.
 
-Goods are real: they are taken in after a cancel, a rejection or a close as well, and what nobody claims goes to free stock
-and from there to whoever waits.
+Goods are real: they are taken in after a cancel, a rejection or a close as well, and what nobody claims goes to free
+stock and from there to whoever waits.
 """
 
 from collections.abc import Iterable, Sequence
@@ -92,8 +92,8 @@ def put_away(line: Line, arrived: Arrived, tolerance: Decimal) -> PutAway:
 
 _KNOWN = "select line_no from receipt where supplier_id = %s and receipt_id = %s and po_number = %s"
 _RECEIPT = """
-    insert into receipt (supplier_id, receipt_id, po_number, line_no, good, damaged, wrong, over_received, over_quarantined,
-                         received_at)
+    insert into receipt (supplier_id, receipt_id, po_number, line_no, good, damaged, wrong, over_received,
+                         over_quarantined, received_at)
     values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _INTO_STOCK = """
@@ -179,7 +179,7 @@ async def _take_in(
     order = locked.order
     await connection.execute(_INTO_STOCK, {"sku": line.sku, "place": PLACE, "units": put.into_stock})
     grants = _served(put.good, await claims_in_rank(connection, order.po_number, line.line_no), prefer)
-    await allocate_from_line(connection, line.sku, order.po_number, line.line_no, grants, at)
+    await allocate_from_line(connection, line.sku, order.po_number, line.line_no, grants, at=at)
     await tell_allocated(connection, grants, order.po_number, at=at, owed_by=order.workflow_id)
     line = replace(line, claimed=line.claimed - sum(units for _, units in grants))
     open_units = line.open - put.expected - put.bad

@@ -6,13 +6,10 @@ law is broken in between. Who gets what is decided by the caller (`ledger.supply
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from domain.allocation import Waiting
-from domain.catalogue import SupplierItem
 from domain.names import SUPPLY_CHANGED, backorder_workflow_id
-from domain.purchasing import quantity_to_order, unit_price
 from ledger.announcements import owe_all
 from ledger.book import Connection, fetch, record_consequences
 
@@ -104,18 +101,6 @@ _ALLOCATE_STOCK = """
     insert into allocation (backorder_id, sku, place, quantity, allocated_at)
     select backorder_id, %(sku)s, %(place)s, units, %(at)s from given
 """
-_COLLECTING = """
-    select l.po_number, l.line_no, l.claimed, l.ordered, l.unit_price, i.doc as item
-    from po_line l
-    join purchase_order p using (po_number)
-    join supplier_item i on i.supplier_id = p.supplier_id and i.sku = l.sku
-    where l.sku = %s and p.frozen_at is null and p.closed_at is null
-"""
-_RESIZE = """
-    update po_line
-    set ordered = %(quantity)s, confirmed = %(quantity)s, open = %(quantity)s, unit_price = %(unit_price)s
-    where po_number = %(po_number)s and line_no = %(line_no)s
-"""
 
 
 class LineClaim(Waiting):
@@ -143,15 +128,6 @@ class Taken(NamedTuple):
     po_number: str
     line_no: int
     units: int
-
-
-class _CollectingLine(NamedTuple):
-    po_number: str
-    line_no: int
-    claimed: int
-    ordered: int
-    unit_price: Decimal
-    item: dict[str, Any]
 
 
 def count_units(number: int) -> str:
@@ -249,14 +225,3 @@ async def tell_allocated(
     """Tell each backorder that units were allocated to it from `source`: `stock`, or a PO's number."""
     texts = [(backorder_id, f"Allocated {count_units(units)} from {source}") for backorder_id, units in grants]
     await tell_changes(connection, "allocated", texts, at=at, owed_by=owed_by)
-
-
-async def resize_collecting(connection: Connection, sku: str) -> None:
-    """Bring the lines of a SKU that still collect to what their claims need: MOQ and multiple once, price re-broken."""
-    for line in await fetch(connection, _CollectingLine, _COLLECTING, (sku,)):
-        item = SupplierItem.model_validate(line.item)
-        quantity = quantity_to_order(line.claimed, item)
-        if quantity != line.ordered:
-            price = unit_price(quantity, item) if quantity else line.unit_price
-            place = {"po_number": line.po_number, "line_no": line.line_no}
-            await connection.execute(_RESIZE, {**place, "quantity": quantity, "unit_price": price})

@@ -87,8 +87,8 @@ async def _apply(
             return Effect(outcome="matches nothing on the order: recorded", incidents=(event.what,))
 
 
-# An answer is old when a later revision is agreed. While that one is only asked, or was refused, the order still is what the
-# answer is about: it crossed the question in the post.
+# An answer is old when a later revision is agreed. While that one is only asked, or was refused, the order still is
+# what the answer is about: it crossed the question in the post.
 _AGREED_LATER = """
     select exists (select from outbox where po_number = %s and revision > %s and kind <> 'place'
                    and verdict in ('accepted', 'partly'))
@@ -114,7 +114,8 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
         return Effect(outcome=f"answers revision {ack.revision}, and a later one is agreed: recorded, not applied")
     if order.is_over:
         if order.rejected_at and ack.accepted:
-            what = f"{order.supplier_name} accepts {order.po_number} after rejecting it. Tell them that it is not wanted any more."
+            accepts = f"{order.supplier_name} accepts {order.po_number} after rejecting it"
+            what = f"{accepts}. Tell them that it is not wanted any more."
             return Effect(outcome="accepts what was rejected: recorded, not applied", incidents=(what,))
         return Effect(outcome="the order is over: recorded, not applied")
     await mark_known(connection, order, at=at, supplier_order_no=ack.supplier_order_no)
@@ -152,8 +153,8 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
         if line is None or any(stock_units(split.quantity, line) is None for split in answer.splits):
             what = "is not on it" if line is None else f"has parts of no whole stock units ({line.unit_factor} to one)"
             incidents.append(
-                f"{locked.order.supplier_name} answers {locked.order.po_number} with {named(answer.line)}, which {what}. "
-                "Ask them what they will deliver."
+                f"{locked.order.supplier_name} answers {locked.order.po_number} with {named(answer.line)}, "
+                f"which {what}. Ask them what they will deliver."
             )
             continue
         parts.setdefault(line.line_no, []).extend(answer.splits)
@@ -259,7 +260,7 @@ _SHIPMENT = """
 
 
 async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, *, at: datetime) -> Effect:
-    """Goods have left the supplier: dates move, quantities do not. The same shipment counts once, however it is told."""
+    """Goods have left the supplier: dates move, quantities do not. The same shipment counts once, however told."""
     order = locked.order
     key = f"shipment/{order.supplier_id}/{notice.shipment_id}/{order.po_number}"
     facts = as_json({"text": f"Shipment {notice.shipment_id} is on its way", "tracking": notice.tracking})
@@ -267,8 +268,8 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
         return Effect(outcome="repeat, counted once")
     if order.rejected_at or order.cancelled_at:
         what = (
-            f"{order.supplier_name} ships {order.po_number}, which was {'rejected' if order.rejected_at else 'cancelled'}. "
-            "Refuse the parcel, or let it in: what arrives goes to whoever waits, else to stock."
+            f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what arrives "
+            "goes to whoever waits, else to stock."
         )
         return Effect(outcome="shipped after the order had ended: recorded", incidents=(what,))
     await mark_known(connection, order, at=at)

@@ -2,26 +2,24 @@
 
 Free stock comes first, then free open quantity of purchase orders, then the collecting purchase order of the best
 supplier (one for each merge key, under any concurrency), else a new one. The `offer_*` functions work inside a fact's
-transaction under the SKU's lock; the moves of units themselves are in `ledger/shares.py`.
+transaction under the SKU's lock; the moves of units themselves are in `ledger/shares.py`, the orders that collect in
+`ledger/collecting.py`.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from domain.allocation import Waiting, allocate
 from domain.backorder_position import BackorderPosition
-from domain.calendars import next_cut_off
-from domain.catalogue import Supplier, SupplierItem
 from domain.errors import BooksDoNotBalance
 from domain.names import SHARES_CHANGED, backorder_workflow_id, purchase_order_workflow_id
-from domain.purchasing import quantity_to_order, unit_price
-from domain.sourcing import REFERENCE_RATES, Candidate, merge_key, rank
-from ledger.announcements import owe, owe_all
-from ledger.backorders import lock_sku_of, read_position
-from ledger.book import Connection, Ledger, fetch, fetch_one, record_consequences
+from domain.sourcing import REFERENCE_RATES
+from ledger.announcements import owe_all
+from ledger.backorders import lock_sku_of, position
+from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
+from ledger.collecting import best_supplier, join_collecting, resize_collecting
 from ledger.shares import (
     PLACE,
     Share,
@@ -29,17 +27,15 @@ from ledger.shares import (
     allocate_from_stock,
     count_units,
     join_lines,
-    resize_collecting,
     take_back,
     tell_allocated,
     tell_changes,
 )
 
-START = "start"
-"""The word owed to a new purchase order: its workflow is to be started."""
-
 _NEED = """
-    select b.unsourced, b.allocated, b.cancel_requested_at is not null as cancelled, s.on_hand - s.allocated as free
+    select b.unsourced, b.allocated, b.ordered > b.shipped + b.cancelled as open,
+           b.cancel_requested_at is not null as cancelled,
+           exists (select from claim c where c.backorder_id = b.backorder_id) as tried, s.on_hand - s.allocated as free
     from backorder b join stock s on s.sku = b.sku and s.place = %s
     where b.backorder_id = %s for no key update of b
 """
@@ -61,42 +57,6 @@ _BARRED = """
     from claim c join purchase_order p using (po_number)
     where c.backorder_id = any(%s) and (c.released > 0 or c.lost)
 """
-_CANDIDATES = """
-    select s.status, s.doc as supplier, i.doc as item,
-           (select coalesce(jsonb_object_agg(p.merge_key, l.claimed), '{}')
-            from purchase_order p join po_line l using (po_number)
-            where p.supplier_id = s.supplier_id and l.sku = i.sku
-              and p.frozen_at is null and p.closed_at is null) as collecting
-    from supplier_item i join supplier s using (supplier_id) where i.sku = %s
-"""
-_COLLECTING_PO = """
-    select po_number, collect_until, threshold_reached_at from purchase_order
-    where merge_key = %s and frozen_at is null and closed_at is null for no key update
-"""
-_NEW_PO = """
-    insert into purchase_order (po_number, supplier_id, merge_key, currency, terms, opened_at, collect_until)
-    select 'PO-' || lpad(n::text, greatest(6, length(n::text)), '0'),
-           %(supplier_id)s, %(merge_key)s, %(currency)s, %(terms)s, %(at)s, %(collect_until)s
-    from nextval('po_number_seq') as n
-    on conflict (merge_key) where frozen_at is null and closed_at is null do nothing
-    returning po_number, collect_until, threshold_reached_at
-"""
-_PUT_LINE = """
-    insert into po_line
-        (po_number, line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open, expected_on)
-    select %(po_number)s, coalesce(max(line_no), 0) + 1, %(sku)s, %(supplier_sku)s, %(unit_factor)s, %(unit_price)s,
-           %(quantity)s, %(quantity)s, %(quantity)s, %(expected_on)s
-    from po_line where po_number = %(po_number)s
-    on conflict (po_number, sku) do update
-    set ordered = excluded.ordered, confirmed = excluded.confirmed, open = excluded.open,
-        unit_price = excluded.unit_price, expected_on = excluded.expected_on
-    returning line_no
-"""
-_TOTALS = """
-    select coalesce(sum(ordered), 0)::int as quantity, coalesce(sum(ordered * unit_price), 0) as value
-    from po_line where po_number = %s
-"""
-_THRESHOLD = "update purchase_order set threshold_reached_at = %s where po_number = %s"
 _SOURCED = """
     update backorder
     set sourcing_tries = case when unsourced > 0 then sourcing_tries + 1 else 0 end, last_sourced_at = %s
@@ -164,7 +124,9 @@ _CANCEL_REST = """
 class _Need(NamedTuple):
     unsourced: int
     allocated: int
+    open: bool
     cancelled: bool
+    tried: bool
     free: int
 
 
@@ -184,28 +146,6 @@ class _Bar(NamedTuple):
     supplier_id: str
     released: bool
     lost: bool
-
-
-class _CandidateRow(NamedTuple):
-    status: str
-    supplier: dict[str, Any]
-    item: dict[str, Any]
-    collecting: dict[str, int]
-
-
-class _CollectingPo(NamedTuple):
-    po_number: str
-    collect_until: datetime
-    threshold_reached_at: datetime | None
-
-
-class _LineNo(NamedTuple):
-    line_no: int
-
-
-class _Totals(NamedTuple):
-    quantity: int
-    value: Decimal
 
 
 class _Free(NamedTuple):
@@ -266,42 +206,53 @@ async def source(
     """
     subject = backorder_workflow_id(backorder_id)
     async with ledger.fact(key=key, subject=subject, kind="sourced", at=at) as fact:
-        connection = fact.connection
-        if fact.repeated:
-            return await read_position(connection, backorder_id)
-        sku = await lock_sku_of(connection, backorder_id)
-        need = await _need(connection, backorder_id)
-        if need.cancelled or need.unsourced == 0:
-            return await read_position(connection, backorder_id)
-        rest, said = need.unsourced, list[str]()
-        if units := min(rest, need.free):
-            await allocate_from_stock(connection, sku, [(backorder_id, units)], at=at)
-            said.append(f"{count_units(units)} from stock")
-            rest -= units
-        if rest:
-            bars = _Bars(await fetch(connection, _Bar, _BARRED, ([backorder_id],)))
-            shares: list[Share] = []
-            for line in await fetch(connection, _FreeLine, _FREE_OPEN, {"sku": sku}):
-                if rest and not bars.line(backorder_id, line):
-                    shares.append(_share(line, backorder_id, min(rest, line.free)))
-                    rest -= shares[-1].units
-            if rest and (
-                best := await _best_supplier(
-                    connection, backorder_id, sku=sku, needed=rest, bars=bars, at=at, rates=rates
-                )
-            ):
-                shares.append(await _join_collecting(connection, backorder_id, best, rest, at))
-                rest = 0
-            await join_lines(connection, shares)
-            said += [
-                f"{count_units(s.units)} on {s.po_number}, expected {s.expected_on or 'at no known date'}"
-                for s in shares
-            ]
-        await connection.execute(_SOURCED, (at, backorder_id))
-        if rest:
-            said.append(f"no supplier for {count_units(rest)}")
-        fact.note(text="Sourced: " + "; ".join(said))
-        return await read_position(connection, backorder_id)
+        if not fact.repeated:
+            await _source(fact, backorder_id, at, rates)
+    # Read after the commit: those who wait for the SKU's lock need not wait for this as well.
+    return await position(ledger, backorder_id)
+
+
+async def _source(fact: Fact, backorder_id: str, at: datetime, rates: Mapping[str, Decimal]) -> None:
+    connection = fact.connection
+    sku = await lock_sku_of(connection, backorder_id)
+    need = await _need(connection, backorder_id)
+    if need.cancelled or need.unsourced == 0:
+        return
+    rest, said = need.unsourced, list[str]()
+    if units := min(rest, need.free):
+        await allocate_from_stock(connection, sku, [(backorder_id, units)], at=at)
+        said.append(f"{count_units(units)} from stock")
+        rest -= units
+    if rest:
+        bars = _Bars(await fetch(connection, _Bar, _BARRED, ([backorder_id],)) if need.tried else [])
+        shares: list[Share] = []
+        for line in await fetch(connection, _FreeLine, _FREE_OPEN, {"sku": sku}):
+            if rest and not bars.line(backorder_id, line):
+                shares.append(_share(line, backorder_id, min(rest, line.free)))
+                rest -= shares[-1].units
+        # Before the rest is priced: surplus of the very line that the rest will join may be among them.
+        await join_lines(connection, shares)
+        best = await best_supplier(
+            connection,
+            sku=sku,
+            needed=rest,
+            may_ask=lambda supplier_id: not bars.supplier(backorder_id, supplier_id),
+            at=at,
+            rates=rates,
+        )
+        if best:
+            shares.append(await join_collecting(connection, backorder_id, best, rest, at))
+            await join_lines(connection, shares[-1:])
+            rest = 0
+        said += [_told(share) for share in shares]
+    await connection.execute(_SOURCED, (at, backorder_id))
+    if rest:
+        said.append(f"no supplier for {count_units(rest)}")
+    fact.note(text="Sourced: " + "; ".join(said))
+
+
+def _told(share: Share) -> str:
+    return f"{count_units(share.units)} on {share.po_number}, expected {share.expected_on or 'on no known date'}"
 
 
 async def _need(connection: Connection, backorder_id: str) -> _Need:
@@ -315,96 +266,12 @@ def _share(line: _FreeLine, backorder_id: str, units: int) -> Share:
     return Share(backorder_id, line.po_number, line.line_no, units, line.expected_on, line.confirmed)
 
 
-async def _best_supplier(
-    connection: Connection,
-    backorder_id: str,
-    *,
-    sku: str,
-    needed: int,
-    bars: _Bars,
-    at: datetime,
-    rates: Mapping[str, Decimal],
-) -> Candidate | None:
-    """The supplier to ask for the rest, priced at the break that the merged line would reach."""
-    candidates: list[Candidate] = []
-    for row in await fetch(connection, _CandidateRow, _CANDIDATES, (sku,)):
-        supplier = Supplier.model_validate({**row.supplier, "status": row.status})
-        if not bars.supplier(backorder_id, supplier.supplier_id):
-            collecting = row.collecting.get(merge_key(supplier), 0)
-            item = SupplierItem.model_validate(row.item)
-            candidates.append(Candidate(supplier=supplier, item=item, collecting_quantity=collecting))
-    ranked = rank(candidates, needed, at.date(), rates)
-    return ranked[0] if ranked else None
-
-
-async def _join_collecting(
-    connection: Connection, backorder_id: str, best: Candidate, units: int, at: datetime
-) -> Share:
-    """Make room for the units on the collecting PO of the supplier; the claim itself is the caller's."""
-    owed_by = backorder_workflow_id(backorder_id)
-    supplier, item = best.supplier, best.item
-    po = await _collecting_po(connection, supplier, owed_by, at)
-    # The SKU's lock keeps collecting_quantity true: nobody else joins, shrinks or freezes this line meanwhile.
-    quantity = quantity_to_order(best.collecting_quantity + units, item)
-    expected_on = (po.collect_until.astimezone(ZoneInfo(supplier.cut_off.zone)) + item.lead_time).date()
-    line = {
-        "po_number": po.po_number,
-        "sku": item.sku,
-        "supplier_sku": item.supplier_sku,
-        "unit_factor": item.unit_factor,
-        "unit_price": unit_price(quantity, item),
-        "quantity": quantity,
-        "expected_on": expected_on,
-    }
-    put = await fetch_one(connection, _LineNo, _PUT_LINE, line)
-    if put is None:
-        raise BooksDoNotBalance(f"line of {item.sku} on {po.po_number} was not written; report it")
-    if po.threshold_reached_at is None and await _reaches_threshold(connection, po.po_number, supplier):
-        await connection.execute(_THRESHOLD, (at, po.po_number))
-        await owe(connection, purchase_order_workflow_id(po.po_number), SHARES_CHANGED, owed_by, at)
-    return Share(backorder_id, po.po_number, put.line_no, units, expected_on, confirmed=False)
-
-
-async def _collecting_po(connection: Connection, supplier: Supplier, owed_by: str, at: datetime) -> _CollectingPo:
-    """The one PO that collects for the supplier's merge key, locked; a new one if there is none.
-
-    The lock is what a freeze waits for, and what makes line numbers and thresholds of different SKUs take turns. A PO
-    that was frozen while we waited no longer matches, and a PO that another opened first is found the next time round.
-    """
-    key = merge_key(supplier)
-    while True:
-        if po := await fetch_one(connection, _CollectingPo, _COLLECTING_PO, (key,)):
-            return po
-        new = {
-            "supplier_id": supplier.supplier_id,
-            "merge_key": key,
-            "currency": supplier.currency,
-            "terms": supplier.terms,
-            "at": at,
-            "collect_until": min(next_cut_off(supplier.cut_off, at), at + supplier.collect_at_most),
-        }
-        if po := await fetch_one(connection, _CollectingPo, _NEW_PO, new):
-            workflow_id = purchase_order_workflow_id(po.po_number)
-            text = f"Opened for {supplier.name}, collecting until {po.collect_until:%Y-%m-%d %H:%M} UTC"
-            await record_consequences(connection, kind="opened", at=at, facts=[(workflow_id, {"text": text})])
-            await owe(connection, workflow_id, START, owed_by, at)
-            return po
-
-
-async def _reaches_threshold(connection: Connection, po_number: str, supplier: Supplier) -> bool:
-    if supplier.threshold_quantity is None and supplier.threshold_value is None:
-        return False
-    totals = await fetch_one(connection, _Totals, _TOTALS, (po_number,))
-    if totals is None:
-        return False
-    enough = supplier.threshold_quantity is not None and totals.quantity >= supplier.threshold_quantity
-    return enough or (supplier.threshold_value is not None and totals.value >= supplier.threshold_value)
-
-
 async def release_supply(
     ledger: Ledger, backorder_id: str, *, key: str, at: datetime, refund_deadline: date
 ) -> BackorderPosition:
     """Unwind everything unshipped of a backorder whose cancel was requested; what it held goes to the next in rank.
+
+    Where nothing is open any more (it shipped first) nothing happens.
 
     Planned parcels are voided. The units of a parcel that was booked and not voided stay allocated: the carrier may
     hold it, so void it first and release again under another key.
@@ -422,27 +289,30 @@ async def release_supply(
     """
     subject = backorder_workflow_id(backorder_id)
     async with ledger.fact(key=key, subject=subject, kind="released", at=at) as fact:
-        connection = fact.connection
-        if fact.repeated:
-            return await read_position(connection, backorder_id)
-        sku = await lock_sku_of(connection, backorder_id)
-        need = await _need(connection, backorder_id)
-        if not need.cancelled:
-            raise BooksDoNotBalance(
-                f"backorder {backorder_id!r} was not asked to be cancelled; request the cancel first"
-            )
-        shares = await fetch(connection, _ShareRow, _SHARES_OF, (backorder_id,))
-        claimed = sum(share.quantity for share in shares)
-        taken = [Taken(s.backorder_id, s.po_number, s.line_no, s.quantity) for s in shares]
-        await take_back(connection, taken, lost=False, back_to="cancelled")
-        units = await _give_back_stock(connection, backorder_id, need.allocated, at)
-        await connection.execute(_CANCEL_REST, {"id": backorder_id, "units": units, "refund_deadline": refund_deadline})
-        fact.note(text=f"Unwound: {count_units(claimed)} on order, {units} allocated, {need.unsourced} not sourced yet")
-        await _tell_frozen(connection, shares, owed_by=subject, at=at)
-        await offer_free_stock(connection, sku, at, subject, backorder_id)
-        await resize_collecting(connection, sku)
-        await offer_free_open(connection, sku, at, subject, backorder_id)
-        return await read_position(connection, backorder_id)
+        if not fact.repeated:
+            await _release_supply(fact, backorder_id, at, refund_deadline)
+    return await position(ledger, backorder_id)
+
+
+async def _release_supply(fact: Fact, backorder_id: str, at: datetime, refund_deadline: date) -> None:
+    connection, owed_by = fact.connection, fact.subject
+    sku = await lock_sku_of(connection, backorder_id)
+    need = await _need(connection, backorder_id)
+    if not need.open:
+        return
+    if not need.cancelled:
+        raise BooksDoNotBalance(f"backorder {backorder_id!r} was not asked to be cancelled; request the cancel first")
+    shares = await fetch(connection, _ShareRow, _SHARES_OF, (backorder_id,))
+    claimed = sum(share.quantity for share in shares)
+    taken = [Taken(s.backorder_id, s.po_number, s.line_no, s.quantity) for s in shares]
+    await take_back(connection, taken, lost=False, back_to="cancelled")
+    units = await _give_back_stock(connection, backorder_id, need.allocated, at)
+    await connection.execute(_CANCEL_REST, {"id": backorder_id, "units": units, "refund_deadline": refund_deadline})
+    fact.note(text=f"Unwound: {count_units(claimed)} on order, {units} allocated, {need.unsourced} not sourced yet")
+    await _tell_frozen(connection, shares, owed_by=owed_by, at=at)
+    await offer_free_stock(connection, sku, at, owed_by, backorder_id)
+    await resize_collecting(connection, sku)
+    await offer_free_open(connection, sku, at, owed_by, backorder_id)
 
 
 async def release_goods(ledger: Ledger, backorder_id: str, *, key: str, at: datetime) -> BackorderPosition:
@@ -455,16 +325,19 @@ async def release_goods(ledger: Ledger, backorder_id: str, *, key: str, at: date
     """
     subject = backorder_workflow_id(backorder_id)
     async with ledger.fact(key=key, subject=subject, kind="goods released", at=at) as fact:
-        connection = fact.connection
-        if fact.repeated:
-            return await read_position(connection, backorder_id)
-        sku = await lock_sku_of(connection, backorder_id)
-        need = await _need(connection, backorder_id)
-        units = await _give_back_stock(connection, backorder_id, need.allocated, at)
-        await connection.execute(_TO_UNSOURCED, {"id": backorder_id, "units": units})
-        fact.note(text=f"Gave {count_units(units)} back, for the next in rank")
-        await offer_free_stock(connection, sku, at, subject, backorder_id)
-        return await read_position(connection, backorder_id)
+        if not fact.repeated:
+            await _release_goods(fact, backorder_id, at)
+    return await position(ledger, backorder_id)
+
+
+async def _release_goods(fact: Fact, backorder_id: str, at: datetime) -> None:
+    connection, owed_by = fact.connection, fact.subject
+    sku = await lock_sku_of(connection, backorder_id)
+    need = await _need(connection, backorder_id)
+    units = await _give_back_stock(connection, backorder_id, need.allocated, at)
+    await connection.execute(_TO_UNSOURCED, {"id": backorder_id, "units": units})
+    fact.note(text=f"Gave {count_units(units)} back, for the next in rank")
+    await offer_free_stock(connection, sku, at, owed_by, backorder_id)
 
 
 async def _give_back_stock(connection: Connection, backorder_id: str, allocated: int, at: datetime) -> int:

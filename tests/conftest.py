@@ -42,7 +42,7 @@ async def postgres_server() -> AsyncIterator[postgres.Postgres]:
             yield server
         finally:
             await supervisor.stop()
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)  # while it is still ours: the next session clears up what has no owner
 
 
 def _clear_up_after_killed_sessions() -> None:

@@ -33,9 +33,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
     from domain.backorder_position import Answer, BackorderPosition, CancelledBy, ParcelState
-    from domain.orders import Order
     from workflows import backorder_contract as contract
     from workflows.backorder_contract import (
+        BackorderInput,
         CancelOutcome,
         CancelReply,
         CancelRequest,
@@ -69,9 +69,9 @@ class Backorder:
     """Keeps one promise. Start it with the business id, reject duplicates, and forget about it."""
 
     @workflow.init
-    def __init__(self, order: Order, carried: Carried | None = None) -> None:
+    def __init__(self, order: BackorderInput) -> None:
         """Signals may come before `run` starts, so everything they touch is made here."""
-        carried = carried or Carried()
+        carried = order.carried or Carried()
         self._id = order.backorder_id
         self._order = order
         self._position: BackorderPosition | None = None
@@ -87,7 +87,7 @@ class Backorder:
         self._indexed: tuple[Any, ...] = ()
 
     @workflow.run
-    async def run(self, order: Order, carried: Carried | None = None) -> BackorderPosition:
+    async def run(self, order: BackorderInput) -> BackorderPosition:
         """Accept the order, then do what is due until nothing is owed. Returns the closed position."""
         if not self._accepted:
             await self._accept(order)
@@ -173,7 +173,7 @@ class Backorder:
 
     # --- steps, in the order of the story -----------------------------------------------------------------------------
 
-    async def _accept(self, order: Order) -> None:
+    async def _accept(self, order: BackorderInput) -> None:
         try:
             accepted = await self._step(
                 Do.accept, AcceptStep(order=order, key=self._key("accept"), at=workflow.now()), "accept the order"
@@ -239,12 +239,17 @@ class Backorder:
 
     async def _do(self, duty: Duty) -> None:
         """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; the rest goes on."""
+        before = self._position
         try:
             self._stand(await self._perform(duty))
         except ActivityError as failed:
-            await self._put_off(duty, failed)
+            await self._put_off(duty, str(failed.cause or failed))
         else:
-            self._postponed.pop(duty.kind, None)
+            still = self._next_duty()
+            if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
+                # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
+                await self._put_off(duty, "it made no difference")
+                return
             if self._stuck.pop(duty.kind, 0):
                 await self._settle_attention(f"done at last: {duty.why}")
         if self._cancelling and self._unwound:
@@ -265,9 +270,8 @@ class Backorder:
         if kind is DutyKind.ASK_OPERATOR:
             return await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=about), about)
         if kind is DutyKind.CHECK_CARRIER:
-            position = await self._step(Do.check_carrier, DutyStep(**self._about(kind), duty=duty), about)
             self._postponed[kind] = workflow.now() + timedelta(days=1)
-            return position
+            return await self._step(Do.check_carrier, DutyStep(**self._about(kind), duty=duty), about)
         if duty.notice is not None:
             return await self._step(
                 Do.notify, NotifyStep(**self._about(duty.notice), duty=duty, policy=self._policy), about
@@ -297,11 +301,10 @@ class Backorder:
         step = ReleaseStep(**self._about("release"), policy=self._policy)
         return await self._step(Do.release_supply, step, "give shares and goods to the next in rank")
 
-    async def _put_off(self, duty: Duty, failed: ActivityError) -> None:
+    async def _put_off(self, duty: Duty, reason: str) -> None:
         tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
         wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
         self._postponed[duty.kind] = workflow.now() + wait
-        reason = str(failed.cause or failed)
         text = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
         self._stand(
             await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=text), "ask an operator")
@@ -332,7 +335,8 @@ class Backorder:
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._asked or self._receipts:
             return
-        workflow.continue_as_new(args=[self._order, Carried(accepted=True, policy=self._policy, steps=self._steps)])
+        carried = Carried(accepted=True, policy=self._policy, steps=self._steps)
+        workflow.continue_as_new(self._order.model_copy(update={"carried": carried}))
 
     # --- what the story is told with ----------------------------------------------------------------------------------
 

@@ -176,11 +176,17 @@ class PurchaseOrder:
 
     async def _do(self, duty: PurchaseOrderDuty) -> None:
         """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; messages go on."""
+        before = self._position
         try:
             self._stand(await self._perform(duty))
         except ActivityError as failed:
-            await self._put_off(duty, failed)
+            await self._put_off(duty, str(failed.cause or failed))
         else:
+            still = self._next_duty()
+            if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
+                # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
+                await self._put_off(duty, "it made no difference")
+                return
             self._postponed.pop(duty.kind, None)
             if self._stuck.pop(duty.kind, 0):
                 await self._settle_attention(f"done at last: {duty.why}")
@@ -212,11 +218,11 @@ class PurchaseOrder:
         }
         return await self._step(plain[kind], PurchaseOrderStep(**self._about(kind)), duty.why)
 
-    async def _put_off(self, duty: PurchaseOrderDuty, failed: ActivityError) -> None:
+    async def _put_off(self, duty: PurchaseOrderDuty, reason: str) -> None:
         tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
         wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
         self._postponed[duty.kind] = workflow.now() + wait
-        text = f"Cannot {duty.why}: {failed.cause or failed}. It is tried again by itself; mend the cause."
+        text = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause."
         step = PurchaseOrderTextStep(**self._about("attention"), text=text)
         self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
 

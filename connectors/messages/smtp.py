@@ -1,5 +1,6 @@
 """Mail over SMTP. A mail is handed over at least once; a repeat has the same Message-ID, so readers show one."""
 
+import re
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,6 +12,9 @@ from pydantic import SecretStr
 
 from connectors.errors import Refused, Retryable
 from connectors.messages.interface import Mail
+
+ADDRESS = re.compile(r"([^@\s<>,;:\"()\[\]\\]+)@([^@\s<>,;:\"()\[\]\\]+)")
+"""One plain address. Quoted local parts and lists are legal in RFC 5322, but no customer of a shop has one."""
 
 
 class SmtpMessages:
@@ -28,14 +32,17 @@ class SmtpMessages:
         timeout_seconds: float = 30,
     ) -> None:
         """Args:
-        sender: the From header, `Name <address>` or an address.
-        user: with `password`, logs in; empty: the server takes mail from us as we are.
-        tls: TLS from the first byte, as on port 465; else STARTTLS is used whenever the server offers it.
+            sender: the From header, `Name <address>` or an address.
+            user: with `password`, logs in; empty: the server takes mail from us as we are.
+            tls: TLS from the first byte, as on port 465; else STARTTLS is used whenever the server offers it.
+
+        Raises:
+            ValueError: `sender` is no address.
         """
         self._host = host
         self._port = port
         name, address = parseaddr(sender)
-        self._sender = Address(display_name=name, addr_spec=address)
+        self._sender = _address(address, name)
         self._user = user
         self._password = password
         self._tls = tls
@@ -68,9 +75,9 @@ class SmtpMessages:
             raise Retryable(f"the mail server did not take the mail ({type(failure).__name__}: {failure})") from failure
 
     def _composed(self, mail: Mail) -> tuple[EmailMessage, str]:
-        """The mail on the wire, and its recipient. The header types refuse line breaks, which could smuggle in a header."""
+        """The mail on the wire, and its recipient. Header types refuse line breaks, so none can be smuggled in."""
         try:
-            recipient = Address(addr_spec=mail.to)
+            recipient = _address(mail.to)
             message = EmailMessage(policy=SMTP)
             message["From"] = self._sender
             message["To"] = recipient
@@ -84,3 +91,10 @@ class SmtpMessages:
         except (ValueError, MessageError) as unwritable:
             raise Refused(f"this cannot be written as a mail: {unwritable}") from unwritable
         return message, recipient.addr_spec
+
+
+def _address(plain: str, name: str = "") -> Address:
+    found = ADDRESS.fullmatch(plain)
+    if found is None or not plain.isprintable():
+        raise ValueError(f"{plain!r} is no mail address")
+    return Address(display_name=name, username=found[1], domain=found[2])

@@ -49,7 +49,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, Valida
 
 from connectors.configuration import ConnectorConfig, usable_webhook_secret
 from connectors.errors import Refused, Retryable, Undecodable, Unsupported
-from connectors.rest import NEVER_LEFT, asks_again, exchange, in_words, problem, quoted_key, retry_after
+from connectors.rest import NEVER_LEFT, asks_again, exchange, in_words, problem, quoted_key, retry_after, trusted
 from connectors.signatures import verify_signature, webhook_id
 from connectors.suppliers.interface import (
     Batch,
@@ -133,7 +133,10 @@ class HttpConnector:
             prices=True,
         )
         self._client = httpx.AsyncClient(
-            base_url=self._config.base_url, timeout=self._config.timeout_seconds, headers={"Accept": "application/json"}
+            base_url=self._config.base_url,
+            timeout=self._config.timeout_seconds,
+            headers={"Accept": "application/json"},
+            verify=trusted(),
         )
 
     async def check(self) -> Health:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import httpx
 
+from connectors.rest import trusted
 from devstack.simulators.book import Book
 
 LONGEST_BACKOFF = 5.0
@@ -47,7 +48,7 @@ class Courier:
         self._book = book
         self._lanes = lanes
         self._wake = asyncio.Event()
-        self._client = httpx.AsyncClient(timeout=10)
+        self._client = httpx.AsyncClient(timeout=10, verify=trusted())
 
     def post(
         self, lane: str, subject: str, content: Mapping[str, object], *, held: bool = False, repeated: bool = False

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import ClassVar
 
 import uvicorn
@@ -40,7 +40,19 @@ def cut(request: Request) -> None:
 
 
 class _QuietServer(uvicorn.Server):
-    """A server that leaves the process's signals to whoever runs the process."""
+    """A server that leaves the process's signals to whoever runs the process, and ends as soon as it is told to."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not self.ending.is_set():
+            await self.on_tick(ticks)
+            ticks = (ticks + 1) % 864_000
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ending.wait(), 0.1)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -88,6 +100,6 @@ async def served(app: FastAPI, bound: socket.socket) -> AsyncGenerator[str]:
             await asyncio.sleep(0.005)
         yield f"http://{host}:{port}"
     finally:
-        server.should_exit = True
+        server.ending.set()
         await serving
         bound.close()

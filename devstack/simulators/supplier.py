@@ -200,8 +200,8 @@ class SimulatedSupplier:
         if self._rule_with(po_number, Behaviour.LATE) is not None:
             self._later(wait, Advance(what=Step.ACKNOWLEDGE, po_number=po_number))
             wait += pace
-        for _, lines in sorted(parts.items()):
-            self._later(wait, Advance(what=Step.SHIP, po_number=po_number, lines=tuple(lines)))
+        for on, lines in sorted(parts.items()):
+            self._later(wait, Advance(what=Step.SHIP, po_number=po_number, lines=tuple(lines), deliver_on=on))
             wait += pace
 
     def _still_possible(self, step: Advance) -> Advance:

@@ -22,6 +22,7 @@ from typing import Any, Self
 import httpx
 from fastapi import FastAPI, Response
 
+from connectors.rest import trusted
 from devstack.simulators.book import Book
 from devstack.simulators.carrier import CarrierService, PossessionPace, carrier_app
 from devstack.simulators.courier import Courier, Lane
@@ -187,7 +188,7 @@ class World:
 
     def __init__(self, addresses: Addresses) -> None:
         self.addresses = addresses
-        self._client = httpx.AsyncClient(timeout=30, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=30, trust_env=False, verify=trusted())
         self._suppliers = Commanded(self._client, addresses.supplier_url)
         self._mail = Commanded(self._client, addresses.mail_url)
         self.payments = PaymentCommand(self._client, addresses.payment_url)

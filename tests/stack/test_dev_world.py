@@ -2,16 +2,17 @@
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from pydantic import ValidationError
 
 from activities.settings import Settings
 from connectors.suppliers.interface import connector_for
-from devstack import ports
+from devstack import ports, postgres
 from devstack.ports import Port, PortTakenError
-from devstack.postgres import Postgres
 from devstack.processes import Supervisor
 from devstack.settings import Secrets, StackSettings
 from devstack.simulators.settings import Behaviour, Rule
@@ -45,13 +46,13 @@ _CATALOGUE = Catalogue.model_validate(
 
 
 @pytest.fixture
-def settings(tmp_path: Path, unused_tcp_port_factory: "pytest.FixtureRequest") -> StackSettings:
+def settings(folder: Path, unused_tcp_port_factory: Callable[[], int]) -> StackSettings:
     numbers = {
-        name: unused_tcp_port_factory()  # type: ignore[operator]
+        name: unused_tcp_port_factory()
         for name in StackSettings.model_fields
         if name.endswith("_port") and name != "postgres_port"
     }
-    return StackSettings(folder=tmp_path, **numbers)
+    return StackSettings(folder=folder, **numbers)
 
 
 def test_every_port_says_what_moves_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +78,8 @@ def test_one_port_for_two_parts_is_refused() -> None:
         ports.check(twice.ports)
 
 
-def test_secrets_are_made_up_once_and_readable_by_their_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "secrets.env"
+def test_secrets_are_made_up_once_and_readable_by_their_owner_only(folder: Path) -> None:
+    path = folder / "secrets.env"
     first = Secrets(path)
     token, webhook = first.token("A"), first.webhook_secret("B")
     again = Secrets(path)
@@ -123,28 +124,24 @@ async def test_simulated_suppliers_know_the_keys_our_connectors_use(
     assert json.loads(environment_file.read_text())["ACME_URL"] == settings.supplier_url("acme")
 
 
-async def test_postgres_on_a_port_wants_the_password(tmp_path: Path, unused_tcp_port: int) -> None:
-    import psycopg  # noqa: PLC0415 - only here
-
-    from devstack import postgres  # noqa: PLC0415
-
-    server = Postgres(tmp_path / "postgres", port=unused_tcp_port, password="open sesame")
-    supervisor = Supervisor(tmp_path, [postgres.part(server)], tell=print)
+async def test_postgres_on_a_port_wants_the_password(folder: Path, unused_tcp_port: int) -> None:
+    server = postgres.Postgres(folder / "postgres", port=unused_tcp_port, password="open sesame")
+    supervisor = Supervisor(folder, [postgres.part(server)], tell=print)
     try:
         await supervisor.start()
         await server.ensure_database("shop")
-        address = {"host": "127.0.0.1", "port": unused_tcp_port, "user": postgres.SUPERUSER, "dbname": "shop"}
-        with psycopg.connect(**address, password="open sesame") as connection:  # pyright: ignore[reportArgumentType]
+        address = f"host=127.0.0.1 port={unused_tcp_port} user={postgres.SUPERUSER} dbname=shop"
+        with psycopg.connect(address, password="open sesame") as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("shop",)
         with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(**address, password="guess")  # pyright: ignore[reportArgumentType]
+            psycopg.connect(address, password="guess")
     finally:
         await supervisor.stop()
 
 
-def test_a_folder_too_deep_for_a_socket_still_gets_one(tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 120) / "postgres"
-    dsn = Postgres(deep).dsn()
+def test_a_folder_too_deep_for_a_socket_still_gets_one(folder: Path) -> None:
+    deep = folder / ("d" * 120) / "postgres"
+    dsn = postgres.Postgres(deep).dsn()
     assert str(deep) not in dsn
-    assert dsn == Postgres(deep).dsn()
-    assert dsn != Postgres(deep.with_name("other")).dsn()
+    assert dsn == postgres.Postgres(deep).dsn()
+    assert dsn != postgres.Postgres(deep.with_name("other")).dsn()

@@ -67,8 +67,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path / "stack")
+def terminal(folder: Path) -> Iterator[Terminal]:
+    opened = Terminal(folder / "stack")
     yield opened
     opened.close()
 

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from devstack.postgres import Postgres
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)  # the server is looked at here, not the sandbox
 class Wait:
     """Waits thirty days."""
 

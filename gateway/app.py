@@ -1,0 +1,108 @@
+"""Puts the doors together: `create_app()` makes the gateway, and connects to nothing before it is started.
+
+So `create_app().openapi()` prints the schema without a ledger or a Temporal server.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
+from temporalio.service import RPCError
+
+from gateway import customers, documentation, health, problems, upstream, webhooks
+from gateway.access_log import AccessLog
+from gateway.body_limit import BodyLimit
+from gateway.connections import Connect, from_environment
+from gateway.html import problem_page
+from gateway.problems import Problem, unavailable
+
+DOORS = (upstream, webhooks, customers, health, documentation)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(connect: Connect = from_environment) -> FastAPI:
+    """The gateway.
+
+    Args:
+        connect: opens what it works with, when it starts.
+    """
+
+    @asynccontextmanager
+    async def connected(app: FastAPI) -> AsyncGenerator[None, None]:
+        async with connect() as connections:
+            app.state.connections = connections
+            yield
+
+    app = FastAPI(
+        title="Promisekeeper",
+        description="Backorders in, supplier and carrier events in, customers' answers in.",
+        version="1",
+        lifespan=connected,
+        docs_url=None,  # FastAPI's own page loads its script from the internet; ours is gateway/documentation.py
+        redoc_url=None,
+        redirect_slashes=False,
+        # the framework can report to an observer of its own; what we report stands in access_log.py
+        telemetry={"tracing": False},
+    )
+    for door in DOORS:
+        app.include_router(door.router)
+    app.add_middleware(BodyLimit, larger={"/suppliers/": webhooks.LARGEST_SUPPLIER_MESSAGE})
+    app.add_middleware(AccessLog)
+    _answer_with_problems(app)
+    _describe_problems(app)
+    return app
+
+
+def _answer_with_problems(app: FastAPI) -> None:
+    """Every error that leaves a door becomes a problem; on the customers' pages, one that people can read."""
+
+    def answered(request: Request, problem: Problem) -> Response:
+        if request.url.path.startswith(customers.router.prefix):
+            return problem_page(problem, customers.shop_name(request.app.state.connections.settings))
+        return problem.response()
+
+    async def known(request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                return answered(request, error)
+            case RequestValidationError():
+                return answered(request, problems.invalid(error))
+            case StarletteHTTPException():
+                return answered(request, problems.of_framework(error, _methods_here(request)))
+            case RPCError():
+                log.warning("Temporal did not take a request: %s", error.status.name)
+                return answered(request, unavailable("The workflow service does not answer; send the same again."))
+            case psycopg.OperationalError():
+                log.warning("the ledger did not take a request: %s", type(error).__name__)
+                return answered(request, unavailable("The ledger does not answer; send the same again."))
+            case _:
+                return answered(request, problems.unforeseen(request, error))
+
+    for kind in (StarletteHTTPException, RequestValidationError, RPCError, psycopg.OperationalError, Exception):
+        app.add_exception_handler(kind, known)
+
+
+def _methods_here(request: Request) -> list[str]:
+    routes = [route for door in DOORS for route in door.router.routes if isinstance(route, APIRoute)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in route.methods})
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """In the schema, errors are problem+json, too; the framework would call them application/json."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = problems.in_schema(plain())
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -1,0 +1,202 @@
+"""The purchase orders that still collect shares: choosing the supplier, one order for each merge key, one line a SKU.
+
+All of it runs inside a fact's transaction under the SKU's lock. The claims themselves are written by `ledger/shares.py`,
+whose `Share` is what joining an order gives.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from domain.calendars import next_cut_off
+from domain.catalogue import Supplier, SupplierItem
+from domain.errors import BooksDoNotBalance
+from domain.names import SHARES_CHANGED, backorder_workflow_id, purchase_order_workflow_id
+from domain.purchasing import quantity_to_order, unit_price
+from domain.sourcing import Candidate, merge_key, rank
+from ledger.announcements import owe
+from ledger.book import Connection, fetch, fetch_one, record_consequences
+from ledger.shares import Share
+
+START = "start"
+"""The word owed to a new purchase order: its workflow is to be started."""
+
+_CANDIDATES = """
+    select s.status, s.doc as supplier, i.doc as item,
+           (select coalesce(jsonb_object_agg(p.merge_key, l.claimed), '{}')
+            from purchase_order p join po_line l using (po_number)
+            where p.supplier_id = s.supplier_id and l.sku = i.sku
+              and p.frozen_at is null and p.closed_at is null) as collecting
+    from supplier_item i join supplier s using (supplier_id) where i.sku = %s
+"""
+_COLLECTING_PO = """
+    select po_number, collect_until, threshold_reached_at from purchase_order
+    where merge_key = %s and frozen_at is null and closed_at is null for no key update
+"""
+_NEW_PO = """
+    insert into purchase_order (po_number, supplier_id, merge_key, currency, terms, opened_at, collect_until)
+    select 'PO-' || lpad(n::text, greatest(6, length(n::text)), '0'),
+           %(supplier_id)s, %(merge_key)s, %(currency)s, %(terms)s, %(at)s, %(collect_until)s
+    from nextval('po_number_seq') as n
+    on conflict (merge_key) where frozen_at is null and closed_at is null do nothing
+    returning po_number, collect_until, threshold_reached_at
+"""
+_PUT_LINE = """
+    insert into po_line
+        (po_number, line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open, expected_on)
+    select %(po_number)s, coalesce(max(line_no), 0) + 1, %(sku)s, %(supplier_sku)s, %(unit_factor)s, %(unit_price)s,
+           %(quantity)s, %(quantity)s, %(quantity)s, %(expected_on)s
+    from po_line where po_number = %(po_number)s
+    on conflict (po_number, sku) do update
+    set ordered = excluded.ordered, confirmed = excluded.confirmed, open = excluded.open,
+        unit_price = excluded.unit_price, expected_on = excluded.expected_on
+    returning line_no
+"""
+_TOTALS = """
+    select coalesce(sum(ordered), 0)::int as quantity, coalesce(sum(ordered * unit_price), 0) as value
+    from po_line where po_number = %s
+"""
+_THRESHOLD = "update purchase_order set threshold_reached_at = %s where po_number = %s"
+_COLLECTING = """
+    select l.po_number, l.line_no, l.claimed, l.ordered, l.unit_price, i.doc as item
+    from po_line l
+    join purchase_order p using (po_number)
+    join supplier_item i on i.supplier_id = p.supplier_id and i.sku = l.sku
+    where l.sku = %s and p.frozen_at is null and p.closed_at is null
+"""
+_RESIZE = """
+    update po_line
+    set ordered = %(quantity)s, confirmed = %(quantity)s, open = %(quantity)s, unit_price = %(unit_price)s
+    where po_number = %(po_number)s and line_no = %(line_no)s
+"""
+
+
+class _CandidateRow(NamedTuple):
+    status: str
+    supplier: dict[str, Any]
+    item: dict[str, Any]
+    collecting: dict[str, int]
+
+
+class _CollectingPo(NamedTuple):
+    po_number: str
+    collect_until: datetime
+    threshold_reached_at: datetime | None
+
+
+class _LineNo(NamedTuple):
+    line_no: int
+
+
+class _Totals(NamedTuple):
+    quantity: int
+    value: Decimal
+
+
+class _CollectingLine(NamedTuple):
+    po_number: str
+    line_no: int
+    claimed: int
+    ordered: int
+    unit_price: Decimal
+    item: dict[str, Any]
+
+
+async def best_supplier(
+    connection: Connection,
+    *,
+    sku: str,
+    needed: int,
+    may_ask: Callable[[str], bool],
+    at: datetime,
+    rates: Mapping[str, Decimal],
+) -> Candidate | None:
+    """The supplier to ask for the rest, priced at the break that the merged line would reach; None if none sells it."""
+    if not needed:
+        return None
+    candidates: list[Candidate] = []
+    for row in await fetch(connection, _CandidateRow, _CANDIDATES, (sku,)):
+        supplier = Supplier.model_validate({**row.supplier, "status": row.status})
+        if may_ask(supplier.supplier_id):
+            collecting = row.collecting.get(merge_key(supplier), 0)
+            item = SupplierItem.model_validate(row.item)
+            candidates.append(Candidate(supplier=supplier, item=item, collecting_quantity=collecting))
+    ranked = rank(candidates, needed, at.date(), rates)
+    return ranked[0] if ranked else None
+
+
+async def join_collecting(
+    connection: Connection, backorder_id: str, best: Candidate, units: int, at: datetime
+) -> Share:
+    """Make room for the units on the collecting PO of the supplier; the claim itself is the caller's."""
+    owed_by = backorder_workflow_id(backorder_id)
+    supplier, item = best.supplier, best.item
+    po = await _collecting_po(connection, supplier, owed_by, at)
+    # The SKU's lock keeps collecting_quantity true: nobody else joins, shrinks or freezes this line meanwhile.
+    quantity = quantity_to_order(best.collecting_quantity + units, item)
+    expected_on = (po.collect_until.astimezone(ZoneInfo(supplier.cut_off.zone)) + item.lead_time).date()
+    line = {
+        "po_number": po.po_number,
+        "sku": item.sku,
+        "supplier_sku": item.supplier_sku,
+        "unit_factor": item.unit_factor,
+        "unit_price": unit_price(quantity, item),
+        "quantity": quantity,
+        "expected_on": expected_on,
+    }
+    put = await fetch_one(connection, _LineNo, _PUT_LINE, line)
+    if put is None:
+        raise BooksDoNotBalance(f"line of {item.sku} on {po.po_number} was not written; report it")
+    if po.threshold_reached_at is None and await _reaches_threshold(connection, po.po_number, supplier):
+        await connection.execute(_THRESHOLD, (at, po.po_number))
+        await owe(connection, purchase_order_workflow_id(po.po_number), SHARES_CHANGED, owed_by, at)
+    return Share(backorder_id, po.po_number, put.line_no, units, expected_on, confirmed=False)
+
+
+async def _collecting_po(connection: Connection, supplier: Supplier, owed_by: str, at: datetime) -> _CollectingPo:
+    """The one PO that collects for the supplier's merge key, locked; a new one if there is none.
+
+    The lock is what a freeze waits for, and what makes line numbers and thresholds of different SKUs take turns. A PO
+    that was frozen while we waited no longer matches, and a PO that another opened first is found the next time round.
+    """
+    key = merge_key(supplier)
+    while True:
+        if po := await fetch_one(connection, _CollectingPo, _COLLECTING_PO, (key,)):
+            return po
+        new = {
+            "supplier_id": supplier.supplier_id,
+            "merge_key": key,
+            "currency": supplier.currency,
+            "terms": supplier.terms,
+            "at": at,
+            "collect_until": min(next_cut_off(supplier.cut_off, at), at + supplier.collect_at_most),
+        }
+        if po := await fetch_one(connection, _CollectingPo, _NEW_PO, new):
+            workflow_id = purchase_order_workflow_id(po.po_number)
+            text = f"Opened for {supplier.name}, collecting until {po.collect_until:%Y-%m-%d %H:%M} UTC"
+            await record_consequences(connection, kind="opened", at=at, facts=[(workflow_id, {"text": text})])
+            await owe(connection, workflow_id, START, owed_by, at)
+            return po
+
+
+async def _reaches_threshold(connection: Connection, po_number: str, supplier: Supplier) -> bool:
+    if supplier.threshold_quantity is None and supplier.threshold_value is None:
+        return False
+    totals = await fetch_one(connection, _Totals, _TOTALS, (po_number,))
+    if totals is None:
+        return False
+    enough = supplier.threshold_quantity is not None and totals.quantity >= supplier.threshold_quantity
+    return enough or (supplier.threshold_value is not None and totals.value >= supplier.threshold_value)
+
+
+async def resize_collecting(connection: Connection, sku: str) -> None:
+    """Bring the lines of a SKU that still collect to what their claims need: MOQ and multiple once, price re-broken."""
+    for line in await fetch(connection, _CollectingLine, _COLLECTING, (sku,)):
+        item = SupplierItem.model_validate(line.item)
+        quantity = quantity_to_order(line.claimed, item)
+        if quantity != line.ordered:
+            price = unit_price(quantity, item) if quantity else line.unit_price
+            place = {"po_number": line.po_number, "line_no": line.line_no}
+            await connection.execute(_RESIZE, {**place, "quantity": quantity, "unit_price": price})

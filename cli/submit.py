@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
+import psycopg
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
@@ -123,12 +124,14 @@ async def submit_file(
 
             try:
                 await _hand_in(path, chosen, desk, in_flight, settled)
-            except* RPCError as lost:
-                first = _first(lost)
+            except ExceptionGroup as several:
+                lost = several.subgroup((RPCError, psycopg.Error))
+                if lost is None:
+                    raise
                 raise CommandFailed(
-                    f"Temporal stopped answering after {counts[Outcome.STARTED]} were started ({first}). "
+                    f"the connection was lost after {counts[Outcome.STARTED]} were started ({_first(lost)}). "
                     "Submit the same file again: nothing starts twice."
-                ) from first
+                ) from several
     return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused))
 
 
@@ -264,7 +267,8 @@ async def _skus(ledger: Ledger | None) -> set[str] | None:
     return await catalogue.known_skus(ledger)
 
 
-def _first(group: BaseExceptionGroup[RPCError]) -> RPCError:
+def _first(error: BaseException) -> BaseException:
     """The first of the errors that ended it together."""
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

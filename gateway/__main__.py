@@ -1,8 +1,10 @@
 """`python -m gateway`: serve until told to stop (SIGTERM or Ctrl-C), then finish what is under way."""
 
 import logging
+import sys
 
 import uvicorn
+from pydantic import ValidationError
 
 from activities.settings import Settings
 from gateway.app import create_app
@@ -11,11 +13,16 @@ GRACE = 20
 """Seconds that requests under way may take to finish; longer than a caller is kept waiting for a workflow."""
 
 
-def main() -> None:
-    """Read the settings and serve."""
+def main() -> int:
+    """Read the settings and serve. Returns the exit code; a missing setting is named plainly."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # pydantic-settings reads required fields from the environment, which type checkers cannot see
-    settings = Settings()  # pyright: ignore[reportCallIssue]
+    try:
+        # pydantic-settings reads required fields from the environment, which type checkers cannot see
+        settings = Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as wrong:
+        for error in wrong.errors():
+            print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
+        return 2
     uvicorn.run(
         create_app(),
         host=settings.gateway_host,
@@ -25,7 +32,8 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

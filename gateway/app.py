@@ -93,7 +93,7 @@ def _answer_with_problems(app: FastAPI) -> None:
 def _methods_here(request: Request) -> list[str]:
     routes = [route for door in DOORS for route in door.router.routes if isinstance(route, APIRoute)]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in route.methods})
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
 def _describe_problems(app: FastAPI) -> None:

@@ -1,6 +1,7 @@
 """How much, and how slowly, anyone may send. Held while the body streams in, so no header has to be believed."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,6 +9,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.problems import Problem, ProblemKind
 
 MIB = 1024 * 1024
+
+READ_OVER = 8 * MIB
+"""What is read on, and thrown away, of a body that is too large. A sender that is still busy sending would see a broken
+connection instead of the answer, and try again."""
 
 
 class BodyLimit:
@@ -38,10 +43,11 @@ class BodyLimit:
         refusal = Problem(
             ProblemKind.TOO_LARGE, f"At most {limit} bytes are taken here.", headers={"Connection": "close"}
         )
+        deadline = asyncio.get_running_loop().time() + self._patience
         if _announced(scope) > limit:
+            await _read_over(receive, deadline)
             await refusal.response()(scope, receive, send)
             return
-        deadline = asyncio.get_running_loop().time() + self._patience
         arrived, complete = 0, False
 
         async def receive_and_count() -> Message:
@@ -58,10 +64,23 @@ class BodyLimit:
                 arrived += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
                 if arrived > limit:
+                    if not complete:
+                        await _read_over(receive, deadline)
                     raise refusal
             return message
 
         await self._app(scope, receive_and_count, send)
+
+
+async def _read_over(receive: Receive, deadline: float) -> None:
+    left = READ_OVER
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            while left > 0:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                left -= len(message.get("body", b""))
 
 
 def _announced(scope: Scope) -> int:

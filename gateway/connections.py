@@ -22,8 +22,8 @@ class Connections:
 
     world: World
     temporal: Client
-    patience: float = 10.0
-    """Seconds that a caller is kept waiting for a workflow's answer."""
+    patience: float = 8.0
+    """Seconds that a caller is kept waiting for a workflow's answer; many clients give up after ten."""
 
     @property
     def settings(self) -> Settings:

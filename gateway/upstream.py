@@ -70,7 +70,7 @@ class TooLateToCancel(ProblemDetails):
     status_code=status.HTTP_201_CREATED,
     responses={
         200: {"model": BackorderView, "description": "The very same order was handed in before"},
-        **declared(ProblemKind.ORDER_CONFLICT, ProblemKind.ORDER_REFUSED, ProblemKind.TOO_LARGE),
+        **declared(ProblemKind.ORDER_CONFLICT, ProblemKind.TOO_LARGE, ProblemKind.INVALID, ProblemKind.ORDER_REFUSED),
     },
 )
 async def hand_in(order: Order, connections: Connected, now: Now, response: Response) -> BackorderView:

@@ -15,7 +15,7 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
 )
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.backorder_position import BackorderPosition, PaymentKind, PaymentState
@@ -30,6 +30,9 @@ from workflows.backorder_contract import (
     DelayAnswer,
     DelayAnswerReply,
 )
+
+_ENDED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
+"""How the server names the failure of an update whose workflow completed first."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -80,7 +83,7 @@ async def cancel(
             answer=CancelReply,
         )
     except Ended:
-        return _reply_of_the_books(await backorders.position(connections.ledger, backorder_id))
+        return _reply_of_the_books(await _ended(connections, backorder_id))
 
 
 async def answer_delay(
@@ -97,6 +100,7 @@ async def answer_delay(
             answer=DelayAnswerReply,
         )
     except Ended:
+        await _ended(connections, backorder_id)
         return DelayAnswerReply(outcome="too_late")
 
 
@@ -140,6 +144,8 @@ async def ask(
             raise NotTaken("nobody could take this on just now; send the same again in a moment") from late
         return None
     except WorkflowUpdateFailedError as refused:
+        if isinstance(refused.cause, ApplicationError) and refused.cause.type == _ENDED_MEANWHILE:
+            raise Ended("the workflow ended before it came to this request") from refused
         raise NotPossible(_in_words(refused)) from refused
     except RPCError as failure:
         if failure.status is RPCStatusCode.NOT_FOUND:
@@ -151,6 +157,16 @@ def _in_words(refused: WorkflowUpdateFailedError) -> str:
     cause = refused.cause
     said = cause.message if isinstance(cause, FailureError) else ""
     return said or "it was refused without a reason"
+
+
+async def _ended(connections: Connections, backorder_id: str) -> BackorderPosition:
+    """Where a backorder ended. Raises: NotFound, NotPossible."""
+    position = await backorders.position(connections.ledger, backorder_id)
+    if position.open:
+        raise NotPossible(
+            "its workflow was ended by hand while units are still owed; an operator has to start it again first"
+        )
+    return position
 
 
 def _reply_of_the_books(position: BackorderPosition) -> CancelReply:

@@ -140,8 +140,8 @@ async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: dat
         if operation.kind == OperationKind.CANCEL:
             supplier = locked.order.supplier_name
             what = (
-                f"{supplier} did not answer the cancellation of {po_number}. Call them; then resolve with 'acknowledged' if "
-                "the goods will come, or with 'close_short' to buy elsewhere."
+                f"{supplier} did not answer the cancellation of {po_number}. Call them; then resolve with "
+                "'acknowledged' if the goods will come, or with 'close_short' to buy elsewhere."
             )
             await ask_operator(fact.connection, po_number, what, at=at)
 

@@ -1,7 +1,7 @@
 """The purchase orders that still collect shares: choosing the supplier, one order for each merge key, one line a SKU.
 
-All of it runs inside a fact's transaction under the SKU's lock. The claims themselves are written by `ledger/shares.py`,
-whose `Share` is what joining an order gives.
+All of it runs inside a fact's transaction under the SKU's lock. Claims are written by `ledger/shares.py`, whose
+`Share` is what joining an order gives.
 """
 
 from collections.abc import Callable, Mapping

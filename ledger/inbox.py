@@ -45,8 +45,8 @@ _MESSAGE = """
     values (%s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
 """
 _EVENTS = """
-    insert into inbox_event (inbox_id, n, po_number, event, applied_at, outcome)
-    values (%s, %s, %s, %s, %s, %s)
+    insert into inbox_event (inbox_id, n, po_number, event, prefer, applied_at, outcome)
+    values (%s, %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -61,6 +61,7 @@ async def store_message(
     at: datetime,
     events: Sequence[SupplierEvent],
     unreadable: str | None = None,
+    prefer: str | None = None,
 ) -> StoredMessage:
     """Keep a verified message, raw, with the events it was read as, in one transaction.
 
@@ -77,6 +78,7 @@ async def store_message(
         at: when.
         events: what it says.
         unreadable: why it could not be read, in words; then there are no events.
+        prefer: the backorder that a receipt was sent to, which is served before the rank.
 
     Raises:
         NotFound: no such supplier.
@@ -108,7 +110,7 @@ async def store_message(
             outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
             content = as_json(event.model_dump(mode="json"))
             po_number, applied_at = (event.po_number, None) if known else (None, at)
-            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, applied_at, outcome))
+            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, prefer, applied_at, outcome))
         stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=tuple(sorted(ours)))
         fact.result = stored.model_dump(mode="json")
         fact.note(
@@ -118,12 +120,13 @@ async def store_message(
 
 
 _UNAPPLIED = "select inbox_id, n from inbox_event where po_number = %s and applied_at is null order by inbox_id, n"
-_EVENT = "select event from inbox_event where inbox_id = %s and n = %s"
+_EVENT = "select event, prefer from inbox_event where inbox_id = %s and n = %s"
 _APPLIED = "update inbox_event set applied_at = %s, outcome = %s where inbox_id = %s and n = %s"
 
 
 class _Event(NamedTuple):
     event: dict[str, object]
+    prefer: str | None
 
 
 async def unapplied(ledger: Ledger, po_number: str) -> list[tuple[int, int]]:
@@ -133,23 +136,17 @@ async def unapplied(ledger: Ledger, po_number: str) -> list[tuple[int, int]]:
     return [(int(inbox_id), int(n)) for inbox_id, n in rows]
 
 
-async def apply_events(ledger: Ledger, po_number: str, *, at: datetime, prefer: str | None = None) -> AppliedEvents:
+async def apply_events(ledger: Ledger, po_number: str, *, at: datetime) -> AppliedEvents:
     """Apply every waiting event of an order, each once, in the order they came.
 
     Any number of processes may do this at once. An event that would break the books is not applied: that is an
     incident, and those behind it go on.
-
-    Args:
-        ledger: the ledger.
-        po_number: whose events.
-        at: when.
-        prefer: the backorder that was told of a waiting receipt: its share is served before the rank.
     """
     count = 0
     incidents: list[str] = []
     for inbox_id, n in await unapplied(ledger, po_number):
         try:
-            effect = await _apply(ledger, po_number, inbox_id, n, at=at, prefer=prefer)
+            effect = await _apply(ledger, po_number, inbox_id, n, at=at)
         except (BooksDoNotBalance, psycopg.DataError, psycopg.IntegrityError) as impossible:
             effect = await _set_aside(ledger, po_number, inbox_id, n, why=str(impossible), at=at)
         if effect:
@@ -158,9 +155,7 @@ async def apply_events(ledger: Ledger, po_number: str, *, at: datetime, prefer: 
     return AppliedEvents(count=count, incidents=tuple(incidents))
 
 
-async def _apply(
-    ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: datetime, prefer: str | None
-) -> Effect | None:
+async def _apply(ledger: Ledger, po_number: str, inbox_id: int, n: int, *, at: datetime) -> Effect | None:
     """Apply one event; None if another process did meanwhile."""
     subject = purchase_order_workflow_id(po_number)
     async with ledger.fact(key=f"inbox/{inbox_id}/{n}", subject=subject, kind="supplier says", at=at) as fact:
@@ -170,7 +165,7 @@ async def _apply(
         if waiting is None:
             raise NotFound(f"no event {n} in message {inbox_id} of the inbox")
         event = supplier_event.validate_python(waiting.event)
-        effect = await apply_event(fact.connection, po_number, event, at=at, prefer=prefer)
+        effect = await apply_event(fact.connection, po_number, event, at=at, prefer=waiting.prefer)
         fact.note(event=event.kind, text=f"Supplier's {event.kind.replace('_', ' ')}: {effect.outcome}")
         await _record(fact.connection, inbox_id, n, effect, at=at)
         return effect

@@ -268,8 +268,8 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
         return Effect(outcome="repeat, counted once")
     if order.rejected_at or order.cancelled_at:
         what = (
-            f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what arrives "
-            "goes to whoever waits, else to stock."
+            f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what "
+            "arrives goes to whoever waits, else to stock."
         )
         return Effect(outcome="shipped after the order had ended: recorded", incidents=(what,))
     await mark_known(connection, order, at=at)

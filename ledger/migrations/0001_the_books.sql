@@ -226,6 +226,7 @@ create table inbox_event (                           -- what a message says, one
     n          integer not null,
     po_number  text,
     event      jsonb not null,                       -- domain.supplier_events.SupplierEvent
+    prefer     text,                                 -- the backorder a receipt was sent to: served before the rank
     applied_at timestamptz,
     outcome    text,                                 -- what became of it, in words
     primary key (inbox_id, n)

@@ -5,13 +5,23 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from cli.errors import CommandFailed
 from cli.order_files import OrderFormat, read_orders
 from cli.submit import Submitted, submit_file
 from domain.orders import Order
@@ -62,6 +72,15 @@ async def test_the_same_file_again_starts_nothing_and_says_so(
     assert (code, out) == (0, "0 started, 5 already known, 0 refused\n")
     again = [await temporal.get_workflow_handle(f"backorder/{one}").describe() for one in ids]
     assert [one.run_id for one in again] == [one.run_id for one in runs]
+
+
+async def test_a_backorder_that_has_ended_is_not_started_again(
+    temporal: Client, ids: list[str], tmp_path: Path
+) -> None:
+    path = order_csv(tmp_path / "o.csv", {"backorder_id": ids[0]})
+    await submit_file(path, client=temporal)
+    await temporal.get_workflow_handle(backorder_contract.workflow_id(ids[0])).terminate()
+    assert await submit_file(path, client=temporal) == Submitted(started=0, known=1, refused=[])
 
 
 async def test_the_same_id_with_other_content_is_a_conflict(
@@ -195,6 +214,36 @@ async def test_the_examples_all_start_and_again_start_nothing(
     again = await submit_file(tmp_path / "orders.csv", client=temporal, ledger=stocked)
     assert first == Submitted(started=200, known=0, refused=[])
     assert again == Submitted(started=0, known=200, refused=[])
+
+
+class _Breaking(Interceptor):
+    """A connection that breaks after some starts."""
+
+    def __init__(self, starts: int) -> None:
+        self.left = starts
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        breaking = self
+
+        class Outbound(OutboundInterceptor):
+            async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+                if breaking.left == 0:
+                    raise RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
+                breaking.left -= 1
+                return await super().start_workflow(input)
+
+        return Outbound(next)
+
+
+async def test_a_connection_that_breaks_is_said_and_submitting_again_starts_the_rest(
+    temporal: Client, ids: list[str], tmp_path: Path
+) -> None:
+    path = order_csv(tmp_path / "o.csv", *_rows(ids))
+    config = temporal.config()
+    config["interceptors"] = [_Breaking(starts=2)]
+    with pytest.raises(CommandFailed, match=r"after 2 were started .*connection reset.*nothing starts twice"):
+        await submit_file(path, client=Client(**config), in_flight=1)
+    assert await submit_file(path, client=temporal) == Submitted(started=3, known=2, refused=[])
 
 
 async def test_json_lines_are_submitted_as_well(

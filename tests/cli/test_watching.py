@@ -170,6 +170,12 @@ async def test_the_published_schemas_describe_the_examples(promisekeeper: Comman
     assert not _conforms(lines[0][1].model_dump(mode="json", exclude={"sku"}), order, order)
 
 
+async def test_the_gateways_openapi_is_printed(promisekeeper: Command) -> None:
+    code, out, _ = await promisekeeper("openapi")
+    assert code == 0
+    assert {"get", "post"} <= set(json.loads(out)["paths"]["/backorders"])
+
+
 async def test_every_schema_can_be_printed(promisekeeper: Command) -> None:
     for what in ("supplier-event", "cancel", "answer-delay", "resolve", "hold", "resolve-purchase-order"):
         code, out, _ = await promisekeeper("schema", what)

@@ -1,6 +1,8 @@
 """Orders, changes and cancellations over the http profile, against a simulated supplier on a real socket."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -232,3 +234,21 @@ def test_what_cannot_be_written_is_refused(connector: HttpConnector, purchase_or
         connector.render(purchase_order, WireIds(operation_id="po/ü"))
     with pytest.raises(Refused, match="surrogate"):
         connector.render(purchase_order.model_copy(update={"terms": "\ud800"}), ids)
+
+
+async def test_an_answer_that_trickles_for_ever_is_unknown(connect: Connect, placed: Envelope) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 1000000\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        receipt = await connect(base_url=f"http://127.0.0.1:{port}", timeout_seconds=0.2).send(placed)
+    assert receipt.result is SendResult.UNKNOWN
+    assert "no whole answer" in receipt.reason

@@ -102,3 +102,9 @@ async def test_an_absent_provider_and_a_wrong_key_are_retryable(world: World, fr
         await charge(wrong)
     for door in (absent, wrong):
         await door.aclose()
+
+
+async def test_a_provider_that_breaks_is_not_blamed_on_its_address(world: World, payments: HttpPayments) -> None:
+    await world.payments.fail_next("500")
+    with pytest.raises(Retryable, match=r"something broke here$"):
+        await charge(payments)

@@ -5,6 +5,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from domain.catalogue import Catalogue, Item, PriceBreak, SupplierItem
 from domain.orders import Order
 from gateway.app import create_app
 from gateway.connections import Connections
+from ledger import catalogue
 from tests.workflows.shop import Shop, open_shop
 
 KEY = {"Authorization": "Bearer upstream-key"}
@@ -46,9 +50,15 @@ def number(numbers: Iterator[int]) -> int:
 
 
 @pytest.fixture
-def order(shop: Shop, number: int) -> Order:
-    """This test's order."""
-    return shop.order_of(number)
+async def order(shop: Shop, number: int) -> Order:
+    """This test's order: two of an item of its own, so that no other test's order ranks before it."""
+    return shop.order_of(number, sku=await _item(shop, f"LAMP-{number}"))
+
+
+@pytest.fixture
+async def in_stock(shop: Shop, number: int) -> Order:
+    """This test's order, of an item of its own that is in the house."""
+    return shop.order_of(number, sku=await _item(shop, f"STOOL-{number}", on_hand=9), quantity=1)
 
 
 @pytest.fixture
@@ -70,6 +80,23 @@ async def hurried(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway of the manned shop, but one that keeps nobody waiting for long."""
     async with _gateway(shop, patience=4, task_queue=shop.task_queue) as client:
         yield client
+
+
+async def _item(shop: Shop, sku: str, *, on_hand: int = 0) -> str:
+    suppliers = tuple(await catalogue.suppliers(shop.world.ledger))
+    sold = tuple(
+        SupplierItem(
+            supplier_id=supplier.supplier_id,
+            sku=sku,
+            supplier_sku=sku,
+            price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(price)),),
+        )
+        for supplier, price in zip(suppliers, ("20.00", "24.00"), strict=True)
+    )
+    item = Item(sku=sku, name="Desk lamp", on_hand=on_hand)
+    more = Catalogue(suppliers=suppliers, items=(item,), supplier_items=sold)
+    await catalogue.load_catalogue(shop.world.ledger, more, at=datetime.now(UTC))
+    return sku
 
 
 @asynccontextmanager

@@ -38,29 +38,29 @@ async def test_cancelling_again_says_the_same_and_another_caller_learns_that_it_
 
 
 async def test_what_the_carrier_holds_cannot_be_cancelled(
-    door: httpx.AsyncClient, shop: Shop, order: Order, number: int
+    door: httpx.AsyncClient, shop: Shop, in_stock: Order, number: int
 ) -> None:
-    handle = await shop.order(number, sku="CHAIR", quantity=1)
+    handle = await shop.start(in_stock)
     await shop.parcel_taken(number)
     await handle.result()
-    answer = await door.post(f"/backorders/{order.backorder_id}/cancel", json={})
+    answer = await door.post(f"/backorders/{in_stock.backorder_id}/cancel", json={})
     assert answer.status_code == 409
     reply = problem_of(answer, "too-late")["reply"]
     assert (reply["outcome"], reply["units_shipped"]) == ("too_late", 1)
 
 
 async def test_a_cancellation_that_takes_its_time_is_taken_and_can_be_followed(
-    hurried: httpx.AsyncClient, door: httpx.AsyncClient, shop: Shop, order: Order, number: int
+    hurried: httpx.AsyncClient, door: httpx.AsyncClient, shop: Shop, in_stock: Order, number: int
 ) -> None:
-    await shop.order(number, sku="CHAIR", quantity=1)
+    await shop.start(in_stock)
     await shop.until(lambda p: any(parcel.state == "booked" for parcel in p.parcels), number)
     await shop.outside.carrier.fail_next("503", 10_000, on="void", seconds=0)
     try:
-        answer = await hurried.post(f"/backorders/{order.backorder_id}/cancel", json={})
+        answer = await hurried.post(f"/backorders/{in_stock.backorder_id}/cancel", json={})
     finally:
         await shop.outside.carrier.fail_next("503", 1, on="void", seconds=0)
     assert answer.status_code == 202
-    assert answer.headers["location"] == f"/backorders/{order.backorder_id}"
+    assert answer.headers["location"] == f"/backorders/{in_stock.backorder_id}"
     assert (await door.get(answer.headers["location"])).json()["cancellation"]["by"] == "customer"
 
 
@@ -72,6 +72,17 @@ async def test_without_a_worker_nobody_is_told_that_something_was_cancelled(
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     problem_of(answer, "unavailable")
+
+
+async def test_a_backorder_whose_workflow_was_ended_by_hand_is_not_called_cancelled_or_shipped(
+    door: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    handle = await shop.start(order)
+    await shop.until(lambda p: bool(p.claims), number)
+    await handle.terminate("by mistake")
+    answer = await door.post(f"/backorders/{order.backorder_id}/cancel", json={})
+    assert answer.status_code == 409
+    assert "ended by hand" in problem_of(answer, "not-possible")["detail"]
 
 
 async def test_what_does_not_exist_cannot_be_cancelled_or_answered(door: httpx.AsyncClient, order: Order) -> None:
@@ -91,7 +102,7 @@ async def test_a_key_or_body_that_cannot_be_is_refused(door: httpx.AsyncClient, 
 async def test_a_customers_answer_by_telephone_is_recorded_once(
     door: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    notice_id = await delayed(shop, number)
+    notice_id = await delayed(shop, order, number)
     where = f"/backorders/{order.backorder_id}/answer"
     yes = {"notice_id": notice_id, "answer": "consent"}
     assert (await door.post(where, json=yes)).json() == {"outcome": "recorded"}
@@ -109,10 +120,10 @@ async def test_a_customers_answer_by_telephone_is_recorded_once(
     problem_of(late, "too-late")
 
 
-async def delayed(shop: Shop, number: int) -> str:
-    """Promise a lamp for next week, then let the supplier move it to next month; gives the notice that told of it."""
+async def delayed(shop: Shop, order: Order, number: int) -> str:
+    """Promise it for soon, then let the supplier move it to next month; gives the notice that told of it."""
     today = datetime.now(UTC).date()
-    await shop.order(number, promised_by=today + timedelta(days=12))
+    await shop.start(order.model_copy(update={"promised_by": today + timedelta(days=12)}))
     await shop.acknowledged(number, deliver_on=today + timedelta(days=30))
     position = await shop.until(lambda p: any(n.kind == "first_delay" for n in p.notices), number)
     return next(n.notice_id for n in position.notices if n.kind == "first_delay")

@@ -29,7 +29,7 @@ def page_of(shop: Shop, number: int, notice_id: str) -> str:
 async def test_the_link_in_the_mail_opens_a_page_that_says_how_it_stands(
     browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    notice_id = await delayed(shop, number)
+    notice_id = await delayed(shop, order, number)
     mails = await shop.outside.mails(to=order.customer.email)
     links = set(re.findall(r"http[^\s\"<]+/answers/([^\s\"<]+)", mails[-1].text))
     assert f"/answers/{links.pop()}" == page_of(shop, number, notice_id)
@@ -44,8 +44,10 @@ async def test_the_link_in_the_mail_opens_a_page_that_says_how_it_stands(
     assert order.customer.name not in page.text
 
 
-async def test_the_page_loads_nothing_and_leaves_no_trace(browser: httpx.AsyncClient, shop: Shop, number: int) -> None:
-    page = await browser.get(page_of(shop, number, await delayed(shop, number)))
+async def test_the_page_loads_nothing_and_leaves_no_trace(
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    page = await browser.get(page_of(shop, number, await delayed(shop, order, number)))
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "form-action 'self'" in policy
     assert page.headers["referrer-policy"] == "no-referrer"
@@ -53,8 +55,10 @@ async def test_the_page_loads_nothing_and_leaves_no_trace(browser: httpx.AsyncCl
     assert "<script" not in page.text and "http" not in page.text
 
 
-async def test_looking_changes_nothing_however_often(browser: httpx.AsyncClient, shop: Shop, number: int) -> None:
-    where = page_of(shop, number, await delayed(shop, number))
+async def test_looking_changes_nothing_however_often(
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    where = page_of(shop, number, await delayed(shop, order, number))
     for _ in range(3):
         await browser.get(where)
     position = await shop.position(number)
@@ -63,9 +67,9 @@ async def test_looking_changes_nothing_however_often(browser: httpx.AsyncClient,
 
 
 async def test_a_customer_who_waits_is_thanked_and_may_still_cancel(
-    browser: httpx.AsyncClient, shop: Shop, number: int
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    where = page_of(shop, number, await delayed(shop, number))
+    where = page_of(shop, number, await delayed(shop, order, number))
     for _ in range(2):  # a second click, or the browser's own repeat
         thanks = await browser.post(where, data={"answer": "consent"})
         assert (thanks.status_code, "Thank you for waiting" in thanks.text) == (200, True)
@@ -79,9 +83,9 @@ async def test_a_customer_who_waits_is_thanked_and_may_still_cancel(
 
 
 async def test_a_customer_who_cancels_is_told_and_the_page_then_says_so(
-    browser: httpx.AsyncClient, shop: Shop, number: int
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    notice_id = await delayed(shop, number)
+    notice_id = await delayed(shop, order, number)
     where = page_of(shop, number, notice_id)
     gone = await browser.post(where, data={"answer": "cancel"})
     assert (gone.status_code, "Nothing was taken from you" in gone.text) == (200, True)
@@ -94,9 +98,9 @@ async def test_a_customer_who_cancels_is_told_and_the_page_then_says_so(
 
 
 async def test_the_confirmation_mail_offers_to_cancel_and_nothing_to_consent_to(
-    browser: httpx.AsyncClient, shop: Shop, number: int
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    await shop.order(number)
+    await shop.start(order)
     position = await shop.until(lambda p: any(n.kind == "order_confirmed" for n in p.notices), number)
     where = page_of(shop, number, position.notices[0].notice_id)
     page = await browser.get(where)
@@ -106,16 +110,20 @@ async def test_the_confirmation_mail_offers_to_cancel_and_nothing_to_consent_to(
     assert (await shop.position(number)).cancelled == 2
 
 
-async def test_what_has_shipped_has_nothing_left_to_answer(browser: httpx.AsyncClient, shop: Shop, number: int) -> None:
-    await shop.order(number, sku="CHAIR", quantity=1)
+async def test_what_has_shipped_has_nothing_left_to_answer(
+    browser: httpx.AsyncClient, shop: Shop, in_stock: Order, number: int
+) -> None:
+    await shop.start(in_stock)
     await shop.parcel_taken(number)
     position = await shop.until(lambda p: p.closed_at is not None, number)
     ended = await browser.get(page_of(shop, number, position.notices[0].notice_id))
     assert (ended.status_code, "It is on its way" in ended.text) == (410, True)
 
 
-async def test_a_forged_or_damaged_link_opens_nothing(browser: httpx.AsyncClient, shop: Shop, number: int) -> None:
-    await shop.order(number)
+async def test_a_forged_or_damaged_link_opens_nothing(
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    await shop.start(order)
     position = await shop.until(lambda p: bool(p.notices), number)
     genuine = page_of(shop, number, position.notices[0].notice_id)
     forged = answer_link("", "another secret", shop.backorder_id(number), position.notices[0].notice_id)
@@ -127,8 +135,10 @@ async def test_a_forged_or_damaged_link_opens_nothing(browser: httpx.AsyncClient
     assert (await shop.position(number)).cancel_requested_at is None
 
 
-async def test_a_form_without_a_button_of_ours_is_refused(browser: httpx.AsyncClient, shop: Shop, number: int) -> None:
-    await shop.order(number)
+async def test_a_form_without_a_button_of_ours_is_refused(
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    await shop.start(order)
     position = await shop.until(lambda p: bool(p.notices), number)
     where = page_of(shop, number, position.notices[0].notice_id)
     many = "&".join(f"a{n}=b" for n in range(100))

@@ -25,7 +25,7 @@ from schemathesis.checks import (
 
 from gateway.app import create_app
 from tests.gateway.conftest import KEY
-from tests.workflows.shop import Shop
+from tests.workflows.shop import PATIENCE, Shop
 
 SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
@@ -109,7 +109,7 @@ def _hold(label: str, mode: GenerationMode, url: str, known: str) -> None:
     def hold(case: Case, of_a_known_one: bool) -> None:
         if of_a_known_one and mode is GenerationMode.POSITIVE:
             _make_it_about(case, known)
-        case.call_and_validate(base_url=url, headers=dict(KEY), checks=checks)
+        case.call_and_validate(base_url=url, headers=dict(KEY), checks=checks, timeout=PATIENCE)
 
     hold()
 

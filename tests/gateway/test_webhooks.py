@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from domain.orders import Order
+from domain.purchase_order_position import PurchaseOrderPosition
 from ledger import purchase_orders
 from tests.gateway.conftest import problem_of
 from tests.workflows.shop import SECRETS, Shop
@@ -43,46 +44,53 @@ def events(*content: dict[str, Any]) -> bytes:
     return json.dumps({"events": content}).encode()
 
 
-def receipt(po_number: str, *, good: int, receipt_id: str = "R-1") -> dict[str, Any]:
-    """Goods of line 1 at our warehouse."""
+def receipt(po_number: str, sku: str, *, good: int, receipt_id: str = "R-1") -> dict[str, Any]:
+    """Goods of one line at our warehouse."""
     return {
         "kind": "received",
         "po_number": po_number,
-        "receipt_id": f"{receipt_id}-{po_number}",
-        "lines": [{"line": {"line_no": 1}, "good": good}],
+        "receipt_id": f"{receipt_id}-{po_number}-{sku}",
+        "lines": [{"line": {"sku": sku}, "good": good}],
     }
 
 
+def received(position: PurchaseOrderPosition, sku: str) -> int:
+    """Good units of an item that came on a purchase order."""
+    return next(line.received_good for line in position.lines if line.sku == sku)
+
+
 async def test_a_receipt_is_kept_told_and_turned_into_goods(
-    outside: httpx.AsyncClient, shop: Shop, number: int
+    outside: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    await shop.order(number)
+    await shop.start(order)
     po_number = await shop.acknowledged(number)
-    answer = await outside.post("/suppliers/acme/events", **signed(SECRETS["acme"], events(receipt(po_number, good=2))))
+    answer = await outside.post(
+        "/suppliers/acme/events", **signed(SECRETS["acme"], events(receipt(po_number, order.sku, good=2)))
+    )
     assert answer.status_code == 202
     assert answer.json()["purchase_orders"] == [po_number]
     await shop.until(lambda p: p.allocated == 2, number)
 
 
 async def test_a_replayed_webhook_counts_once_and_still_wakes_whom_it_concerns(
-    outside: httpx.AsyncClient, shop: Shop, number: int
+    outside: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    await shop.order(number)
+    await shop.start(order)
     po_number = await shop.acknowledged(number)
-    message = signed(SECRETS["acme"], events(receipt(po_number, good=1)))
+    message = signed(SECRETS["acme"], events(receipt(po_number, order.sku, good=1)))
     first = await outside.post("/suppliers/acme/events", **message)
     again = await outside.post("/suppliers/acme/events", **message)
     assert (first.status_code, again.status_code) == (202, 200)
     assert again.json() == first.json() | {"repeated": True}
     await shop.until(lambda p: p.allocated == 1, number)
-    renamed = signed(SECRETS["acme"], events(receipt(po_number, good=1)))
+    renamed = signed(SECRETS["acme"], events(receipt(po_number, order.sku, good=1)))
     assert (await outside.post("/suppliers/acme/events", **renamed)).status_code == 202
-    await shop.po_until(po_number, lambda p: p.lines[0].received_good == 1)
+    await shop.po_until(po_number, lambda p: received(p, order.sku) == 1)
     assert (await shop.position(number)).allocated == 1
 
 
 async def test_a_message_that_cannot_be_proven_is_not_taken(outside: httpx.AsyncClient, shop: Shop) -> None:
-    body = events(receipt("PO-000001", good=1))
+    body = events(receipt("PO-000001", "LAMP", good=1))
     genuine = signed(SECRETS["acme"], body)
     for supplier, message in (
         ("acme", signed(SECRETS["birch"], body)),
@@ -111,26 +119,26 @@ async def test_a_message_that_cannot_be_read_is_kept_with_the_reason(outside: ht
 
 
 async def test_a_supplier_cannot_speak_of_anothers_order_nor_of_one_that_is_not_there(
-    outside: httpx.AsyncClient, shop: Shop, number: int
+    outside: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    await shop.order(number)
+    await shop.start(order)
     po_number = await shop.acknowledged(number)
-    body = events(receipt(po_number, good=2), receipt("PO-999999999", good=2))
+    body = events(receipt(po_number, order.sku, good=2), receipt("PO-999999999", "LAMP", good=2))
     answer = await outside.post("/suppliers/birch/events", **signed(SECRETS["birch"], body))
     assert (answer.status_code, answer.json()["purchase_orders"]) == (202, [])
     position = await purchase_orders.position(shop.world.ledger, po_number)
-    assert position.lines[0].received_good == 0
+    assert received(position, order.sku) == 0
 
 
 async def test_goods_for_an_order_that_has_ended_wake_it_up(
-    outside: httpx.AsyncClient, shop: Shop, number: int
+    outside: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:
-    await shop.order(number)
+    await shop.start(order)
     po_number = await shop.acknowledged(number)
     await shop.supplier().advance("ship", po_number)
     await shop.supplier().advance("deliver", po_number)
     await shop.po(po_number).result()
-    late = signed(SECRETS["acme"], events(receipt(po_number, good=3, receipt_id="late")))
+    late = signed(SECRETS["acme"], events(receipt(po_number, order.sku, good=3, receipt_id="late")))
     assert (await outside.post("/suppliers/acme/events", **late)).json()["purchase_orders"] == [po_number]
     # nothing was open any more: three on top of two are more than the tolerance takes
     await shop.po_until(po_number, lambda p: p.attention is not None)
@@ -145,13 +153,13 @@ async def test_a_suppliers_message_may_be_larger_than_an_order_but_not_endless(o
 
 
 async def test_what_the_carrier_takes_is_shipped_however_often_it_says_so(
-    outside: httpx.AsyncClient, shop: Shop, order: Order, number: int
+    outside: httpx.AsyncClient, shop: Shop, in_stock: Order, number: int
 ) -> None:
-    await shop.order(number, sku="CHAIR", quantity=1)
+    await shop.start(in_stock)
     await shop.until(lambda p: any(parcel.state == "booked" for parcel in p.parcels), number)
     event = {
-        "event_id": f"ev-{order.backorder_id}",
-        "parcel_id": f"{order.backorder_id}/parcel/1",
+        "event_id": f"ev-{in_stock.backorder_id}",
+        "parcel_id": f"{in_stock.backorder_id}/parcel/1",
         "tracking": "TRK",
         "possessed_at": datetime.now(UTC).isoformat(),
     }

@@ -148,10 +148,11 @@ async def hear(
         body=b"{}",
         at=at,
         events=events,
+        prefer=prefer,
     )
     count, incidents = 0, list[str]()
     for po_number in stored.po_numbers:
-        applied = await inbox.apply_events(shop.ledger, po_number, at=at, prefer=prefer)
+        applied = await inbox.apply_events(shop.ledger, po_number, at=at)
         count += applied.count
         incidents += applied.incidents
     await balanced(shop)

@@ -61,7 +61,9 @@ class Shop:
             "backorder_id": f"{self.run}-{number}",
             "sales_order": f"SO-{number}",
             "customer": Customer(customer_id=f"C-{number}", name="Ada Lovelace", email=f"ada{number}@customer.example"),
-            "ship_to": Address(name="Ada Lovelace", street="1 Main St", city="Boston", postal_code="02101", country="US"),
+            "ship_to": Address(
+                name="Ada Lovelace", street="1 Main St", city="Boston", postal_code="02101", country="US"
+            ),
             "sku": "LAMP",
             "quantity": 2,
             "unit_price": Decimal("49.90"),
@@ -109,14 +111,6 @@ class Shop:
                 (a.activity_type.name, a.attempt, a.last_failure.message)
                 for a in described.raw_description.pending_activities
             ]
-            story = [
-                f"{event.event_id} {event.event_type} {str(event)[:0]}"
-                async for event in self.client.get_workflow_handle(
-                    f"backorder/{self.backorder_id(number)}"
-                ).fetch_history_events()
-            ]
-            print(*story[-15:], sep="\n")
-            print(await self.client.get_workflow_handle(f"backorder/{self.backorder_id(number)}").query("standing"))
             return pending, await self.position(number)
 
         return await eventually(look, troubles)
@@ -135,9 +129,7 @@ class Shop:
         """The workflow of a purchase order."""
         return self.client.get_workflow_handle(purchase_order_contract.workflow_id(po_number))
 
-    async def po_until(
-        self, po_number: str, holds: Callable[[PurchaseOrderPosition], bool]
-    ) -> PurchaseOrderPosition:
+    async def po_until(self, po_number: str, holds: Callable[[PurchaseOrderPosition], bool]) -> PurchaseOrderPosition:
         """Wait until the ledger's position of a purchase order is as wanted."""
 
         async def look() -> PurchaseOrderPosition | None:
@@ -168,6 +160,34 @@ class Shop:
         """Wait until a parcel is booked and let the carrier take it."""
         await self.until(lambda p: len(p.parcels) >= parcel and p.parcels[parcel - 1].state == "booked", number)
         await self.outside.carrier.take(f"{self.backorder_id(number)}/parcel/{parcel}")
+
+    def backorder(self, number: int = 1) -> WorkflowHandle[Any, Any]:
+        """The workflow of a backorder."""
+        return self.client.get_workflow_handle(backorder_contract.workflow_id(self.backorder_id(number)))
+
+    async def cancel(self, number: int = 1, **request: Any) -> dict[str, Any]:
+        """Cancel as upstream or an operator would; how it ended."""
+        reply: dict[str, Any] = await self.backorder(number).execute_update(backorder_contract.CANCEL, request)
+        return reply
+
+    async def answer(self, notice_id: str, answer: str, number: int = 1) -> dict[str, Any]:
+        """Answer a delay notice as the customer."""
+        reply: dict[str, Any] = await self.backorder(number).execute_update(
+            backorder_contract.ANSWER_DELAY, {"notice_id": notice_id, "answer": answer}
+        )
+        return reply
+
+    async def closed(self, number: int = 1) -> BackorderPosition:
+        """Wait until a backorder is closed."""
+        return await self.until(lambda p: p.closed_at is not None, number)
+
+    async def free(self, sku: str) -> int:
+        """Units in stock that nobody has."""
+        async with self.world.ledger.look() as connection:
+            row = await (
+                await connection.execute("select on_hand - allocated from stock where sku = %s", (sku,))
+            ).fetchone()
+            return int(row[0]) if row else 0
 
     async def forward(self, handle: WorkflowHandle[Any, Any], by: timedelta) -> None:
         """Move the clock of one workflow."""

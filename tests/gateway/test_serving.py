@@ -1,0 +1,103 @@
+"""The gateway as a process: it starts by its environment, says whether it can work, and stops when told to."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from gateway.app import create_app
+from gateway.connections import Connections
+from tests.gateway.conftest import KEY, problem_of
+from tests.workflows.shop import PATIENCE, Shop
+
+HOME = Path(__file__).parents[2]
+
+
+async def test_it_is_alive_and_ready(door: httpx.AsyncClient) -> None:
+    for question in ("live", "ready"):
+        answer = await door.get(f"/health/{question}", headers={"Authorization": ""})
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_without_temporal_it_lives_but_is_not_ready_and_takes_nothing(shop: Shop) -> None:
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+
+    @asynccontextmanager
+    async def connections() -> AsyncIterator[Connections]:
+        yield Connections(world=shop.world, temporal=nowhere, patience=1)
+
+    app = create_app(connections)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop", headers=KEY) as door,
+    ):
+        assert (await door.get("/health/live")).status_code == 200
+        ready = await door.get("/health/ready")
+        assert "Temporal" in problem_of(ready, "unavailable")["detail"]
+
+
+async def test_it_serves_as_a_process_until_it_is_told_to_stop(shop: Shop, tmp_path: Path) -> None:
+    settings = shop.world.settings
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        f"PROMISEKEEPER_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in settings
+    } | {
+        "PROMISEKEEPER_GATEWAY_PORT": str(port),
+        "TEMPORAL_ADDRESS": shop.client.service_client.config.target_host,
+    }
+    with (tmp_path / "log").open("wb") as log:
+        process = await _gateway(environment, stderr=log)
+        try:
+            async with httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=30, trust_env=False
+            ) as door:
+                await _until_ready(door, process)
+                assert (await door.get("/backorders/no-such")).status_code == 404
+                assert (await door.get("/answers/a-secret-token")).status_code == 400
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+    written = (tmp_path / "log").read_text()
+    # uvicorn ends by the signal that stopped it, once everything is closed
+    assert process.returncode in {0, -signal.SIGTERM}, written
+    assert "GET /backorders/{backorder_id} 404" in written
+    assert "a-secret-token" not in written
+    assert "Traceback" not in written
+
+
+async def test_a_missing_setting_is_named(tmp_path: Path) -> None:
+    process = await _gateway({}, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 2
+    assert "PROMISEKEEPER_API_KEY: Field required" in said.decode()
+
+
+async def _gateway(environment: dict[str, str], *, stderr: Any) -> asyncio.subprocess.Process:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PROMISEKEEPER_", "TEMPORAL_"))}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", cwd=HOME, env=ours | environment, stderr=stderr
+    )
+
+
+async def _until_ready(door: httpx.AsyncClient, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            assert process.returncode is None
+            try:
+                if (await door.get("/health/ready")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass  # it does not listen yet
+            await asyncio.sleep(0.05)

@@ -182,25 +182,30 @@ class BackorderActivities:
     @activity.defn
     async def take_payment(self, step: DutyStep) -> BackorderPosition:
         """Charge a deposit, or a parcel whose goods are here. The books know of it before the provider does."""
-        from ledger import payments
+        from ledger import backorders, payments
 
         duty = step.duty
         payment_id, parcel_id = duty.payment_id or "", duty.parcel_id
         if parcel_id is None:
-            await payments.plan_deposit(
+            planned = await payments.plan_deposit(
                 self._ledger, step.backorder_id, payment_id=payment_id, at=step.at, amount=duty.amount or Decimal(0)
             )
         else:
-            await payments.plan_charge(
+            charge = await payments.plan_charge(
                 self._ledger, step.backorder_id, payment_id=payment_id, parcel_id=parcel_id, at=step.at
             )
-        planned = await payments.payment(self._ledger, payment_id)
+            if charge is None:  # the parcel was voided meanwhile, or costs nothing
+                return await backorders.position(self._ledger, step.backorder_id)
+            planned = charge
         result = await self._world.payments.charge(
-            key=payment_id, payment_method=planned.payment_method, amount=planned.amount, currency=planned.currency
+            key=planned.payment_id,
+            payment_method=planned.payment_method,
+            amount=planned.amount,
+            currency=planned.currency,
         )
         return await payments.settle(
             self._ledger,
-            payment_id,
+            planned.payment_id,
             at=step.at,
             outcome=result.outcome.value,
             reference=result.reference,

@@ -76,11 +76,16 @@ class PurchaseOrderActivities:
     @activity.defn
     async def reduce(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
         """Write the request to take cancelled shares off, if there are any that nobody else wants."""
-        from ledger import changes
+        from ledger import operations
 
         capabilities = await self._capabilities(step.po_number)
-        planned = await changes.plan_reduction(
-            self._ledger, step.po_number, key=step.key, at=step.at, can_cancel=_can_cancel(capabilities)
+        planned = await operations.plan_reduction(
+            self._ledger,
+            step.po_number,
+            key=step.key,
+            at=step.at,
+            can_cancel=_can_cancel(capabilities),
+            can_reduce=capabilities.reduce_line,
         )
         if planned:
             await self._store(planned, step)
@@ -89,9 +94,9 @@ class PurchaseOrderActivities:
     @activity.defn
     async def withdraw(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
         """Write the cancellation of the whole order, after its supplier stayed silent."""
-        from ledger import changes
+        from ledger import operations
 
-        planned = await changes.withdraw(self._ledger, step.po_number, key=step.key, at=step.at)
+        planned = await operations.withdraw(self._ledger, step.po_number, key=step.key, at=step.at)
         if planned:
             await self._store(planned, step)
         return await self._position(step.po_number)
@@ -105,7 +110,7 @@ class PurchaseOrderActivities:
                 neither be asked nor recognises a repeat, so that a person must find out.
         """
         from connectors.suppliers.interface import SendResult
-        from ledger import answers, operations
+        from ledger import operations
 
         stored = await operations.stored_operation(self._ledger, step.operation_id)
         connector = await self._world.supplier(stored.supplier_id)
@@ -115,7 +120,7 @@ class PurchaseOrderActivities:
         if stored.state not in {"rendered", "unknown"}:
             return await self._told(step)
         # From here on the bytes may have left, whatever becomes of this process: say so first.
-        await answers.record_send(
+        await operations.record_send(
             self._ledger, step.operation_id, key=f"{step.operation_id}/leaving", at=step.at, result="unknown"
         )
         receipt = await connector.send(envelope)
@@ -124,12 +129,12 @@ class PurchaseOrderActivities:
                 f"no answer from {stored.supplier_id}: {receipt.reason}. It is asked before anything is sent again",
                 type="Unknown",
             )
-        await answers.record_send(
+        await operations.record_send(
             self._ledger,
             step.operation_id,
             key=f"{step.operation_id}/{receipt.result}",
             at=step.at,
-            result=receipt.result.value,
+            result="delivered" if receipt.result is SendResult.DELIVERED else "refused",
             reference=receipt.reference,
             reason=receipt.reason,
         )
@@ -199,9 +204,9 @@ class PurchaseOrderActivities:
     @activity.defn
     async def give_up_change(self, step: OperationStep) -> PurchaseOrderPosition:
         """No answer came to a change: what was to be taken off stays, and goes to whoever waits."""
-        from ledger import answers
+        from ledger import operations
 
-        await answers.give_up_change(self._ledger, step.operation_id, key=step.key, at=step.at)
+        await operations.give_up_change(self._ledger, step.operation_id, key=step.key, at=step.at)
         return await self._told(step)
 
     @activity.defn
@@ -290,7 +295,7 @@ class PurchaseOrderActivities:
         """Whether an operation that may have left has arrived; if so, it is recorded as delivered."""
         from connectors.errors import Unsupported
         from connectors.suppliers.interface import Idempotency
-        from ledger import answers, operations
+        from ledger import operations
 
         try:
             status = await connector.lookup(envelope)
@@ -300,7 +305,7 @@ class PurchaseOrderActivities:
             return False  # It cannot be asked, but knows the same bytes when it sees them again.
         if not status.found:
             return False
-        await answers.record_send(
+        await operations.record_send(
             self._ledger,
             step.operation_id,
             key=f"{step.operation_id}/delivered",

@@ -56,7 +56,7 @@ async def keep_receipt(
         ledger: the open ledger.
         raw: what was signalled, as text.
         at: the workflow's time.
-        supplier_id: in whose inbox it is kept.
+        supplier_id: in whose inbox it is kept if it names no purchase order.
         po_number: the purchase order it was sent to; None if it was sent to a backorder.
         prefer: the backorder it was sent to, which is served first.
 
@@ -69,7 +69,7 @@ async def keep_receipt(
     receipt, unreadable = None, None
     try:
         receipt = read_receipt(raw, po_number)
-        await purchase_orders.position(ledger, receipt.po_number)
+        supplier_id = (await purchase_orders.position(ledger, receipt.po_number)).supplier_id
     except (ValueError, NotFound) as wrong:
         receipt, unreadable = None, str(wrong)
     await inbox.store_message(

@@ -202,7 +202,7 @@ async def eventually(look: Callable[[], Awaitable[Any]], last: Callable[[], Awai
     """Poll until `look` finds something; the failure shows the last state."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while (found := await look()) is None:
+            while (found := await look()) is None:  # noqa: ASYNC110 - other processes change what is looked at
                 await asyncio.sleep(0.03)
             return found
     except TimeoutError:

@@ -400,7 +400,7 @@ def _dates(position: BackorderPosition, policy: Policy, now: datetime) -> Iterat
     payment_problem = any(p.state is PaymentState.DECLINED for p in position.payments)
     if ready and not payment_problem:
         return
-    legal = _legal_notice(position, policy, now, expected, basis)
+    legal = _legal_notice(position, policy, now, goods_on, expected, basis)
     if legal:
         yield legal
     if legal is None or legal.at > now:
@@ -430,15 +430,28 @@ def _date_changed(position: BackorderPosition, now: datetime, expected: date | N
 
 
 def _legal_notice(
-    position: BackorderPosition, policy: Policy, now: datetime, expected: date | None, basis: str
+    position: BackorderPosition,
+    policy: Policy,
+    now: datetime,
+    goods_on: date | None,
+    expected: date | None,
+    basis: str,
 ) -> Duty | None:
     """The first or renewed notice of 16 CFR 435.2(b): as soon as a delay is known, and never after the legal date."""
     law = law_of(position, policy)
     last_day = law.notice_due_by
-    if law.next_notice is None or last_day is None or (expected is not None and expected <= last_day):
+    if law.next_notice is None or last_day is None:
         return None
-    # With no date to give, wait for better news as long as the law lets us.
-    at = now if expected else end_of_day(last_day, position.zone) - policy.law.notify_before
+    if expected is None:
+        # With no date to give, wait for better news as long as the law lets us.
+        at = end_of_day(last_day, position.zone) - policy.law.notify_before
+    elif expected > last_day:
+        at = now
+    elif goods_on:
+        # On time so far. If the goods are not here when they should be, there is no date to give any more.
+        at, expected, basis = end_of_day(goods_on, position.zone), None, "the goods did not come on the day they should"
+    else:
+        return None
     stated = position.promised_by or local_day(position.accepted_at, position.zone) + policy.law.default_ship_within
     if law.next_notice == "renewed":
         kind, silence, answer_by = NoticeKind.RENEWED_DELAY, Answer.CANCEL, last_day

@@ -24,18 +24,10 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import BooksDoNotBalance
+from ledger.laws import LAWS
 
 Connection = AsyncConnection[TupleRow]
 Row = TypeVar("Row")
-
-LAWS = {
-    "l1": "L1: ordered = unsourced + claimed + allocated + shipped + cancelled, each at least 0",
-    "l2": "L2: confirmed = received good + received bad + open + closed short + cancelled",
-    "l3": "L3: the claims on a line and its asked reduction are never more than what is open on it",
-    "l4": "L4: never more allocated than accepted on hand",
-    "l5": "L5: never more refunded than captured",
-}
-"""The laws of the books that the database itself refuses to break, by the first letters of the constraint's name."""
 
 _WRITE = """
     insert into journal (key, subject, kind, at, facts) values (%(key)s, %(subject)s, %(kind)s, %(at)s, %(facts)s)
@@ -193,9 +185,10 @@ async def _in_utc(connection: Connection) -> None:
 
 def _law_broken(violation: CheckViolation) -> BooksDoNotBalance:
     constraint = violation.diag.constraint_name or "an unnamed check"
-    law = LAWS.get(constraint[:2], f"the check {constraint} of table {violation.diag.table_name}")
+    law = constraint[:2].upper()  # the constraint that holds a law is named after it: l3_no_share_without_supply
+    broken = f"{law}: {LAWS[law]}" if law in LAWS else f"The check {constraint} of table {violation.diag.table_name}."
     return BooksDoNotBalance(
-        f"{law} would be broken; nothing was written. This is a defect of ours: report it with this message. "
+        f"{broken} This would be broken; nothing was written. It is a defect of ours: report it with this message. "
         f"{violation.diag.message_detail or ''}".strip()
     )
 

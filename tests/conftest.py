@@ -1,10 +1,12 @@
 """What the tests stand on: one PostgreSQL and one Temporal server a session, both real and started lazily.
 
-A test that needs a ledger takes `ledger_dsn` (fresh for each test) or, to make several, `new_ledger`. A workflow test
-takes `env`: a real Temporal server whose workflows each have a clock of their own that `env.fast_forward` moves.
+A test that needs a ledger takes `ledger_dsn`: empty, its own while it runs, then emptied for the next one. One that
+changes the tables themselves is marked `alters_tables`; one that needs several ledgers takes `new_ledger`. A workflow
+test takes `env`: a real Temporal server whose workflows each have a clock of their own that `env.fast_forward` moves.
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sys
@@ -32,7 +34,6 @@ _NOTHING_TO_LOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writ
 async def postgres_server() -> AsyncIterator[postgres.Postgres]:
     """A PostgreSQL of this session's own, in a temporary folder that goes with it."""
     await asyncio.to_thread(_clear_up_after_killed_sessions)
-    _SESSIONS.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=_SESSIONS))
     server = postgres.Postgres(folder / "postgres", settings=_NOTHING_TO_LOSE)
     with sole_owner(folder):
@@ -42,15 +43,30 @@ async def postgres_server() -> AsyncIterator[postgres.Postgres]:
             yield server
         finally:
             await supervisor.stop()
-        shutil.rmtree(folder)  # while it is still ours: the next session clears up what has no owner
+            await asyncio.to_thread(_remove, folder)
 
 
 def _clear_up_after_killed_sessions() -> None:
-    # run/ appears only after its owner has taken the folder, so one that is just being made is not mistaken
-    for run in _SESSIONS.glob("*/run"):
-        with suppress(FolderTakenError), sole_owner(run.parent):
-            Records(run).end_all()
-            shutil.rmtree(run.parent)
+    with _one_session_removes():
+        # run/ appears only after its owner has taken the folder, so one that is just being made is not mistaken
+        for run in _SESSIONS.glob("*/run"):
+            with suppress(FolderTakenError), sole_owner(run.parent):
+                Records(run).end_all()
+                shutil.rmtree(run.parent)
+
+
+def _remove(folder: Path) -> None:
+    with _one_session_removes():
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _one_session_removes() -> Generator[None]:
+    """Removing a folder removes its lock, after which another session could take it for one that nobody owns."""
+    _SESSIONS.mkdir(exist_ok=True)
+    with (_SESSIONS / "removing").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -81,11 +97,38 @@ def new_ledger(postgres_server: postgres.Postgres, ledger_template: str) -> Call
     return clone
 
 
-@pytest.fixture
-def ledger_dsn(new_ledger: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    """The dsn of an empty ledger that is this test's alone."""
+@pytest.fixture(scope="session")
+def reused_ledger(new_ledger: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """The one ledger that tests use in turn; take `ledger_dsn`, which empties it."""
     with new_ledger() as dsn:
         yield dsn
+
+
+_END_OTHERS = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
+_BOOKS = """
+    select string_agg(quote_ident(tablename), ', ') from pg_tables
+    where schemaname = current_schema() and tablename <> 'migration'
+"""
+
+
+@pytest.fixture
+def ledger_dsn(request: pytest.FixtureRequest, new_ledger: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """The dsn of an empty ledger that is this test's alone while it runs."""
+    if request.node.get_closest_marker("alters_tables"):
+        with new_ledger() as dsn:
+            yield dsn
+        return
+    dsn = request.getfixturevalue("reused_ledger")
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute(_END_OTHERS)  # what a failed test left open would make the next statement wait for ever
+        books = admin.execute(_BOOKS).fetchone()
+        assert books
+        admin.execute(f"truncate {books[0]} restart identity".encode())
+        admin.execute("alter sequence po_number_seq restart")
+    yield dsn
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +148,10 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
     finally:
         await environment.shutdown()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alters_tables: the test gets a ledger of its own, since it changes its tables")
 
 
 _exit_status = pytest.StashKey[int]()

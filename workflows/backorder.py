@@ -91,22 +91,24 @@ class Backorder:
         """Accept the order, then do what is due until nothing is owed. Returns the closed position."""
         if not self._accepted:
             await self._accept(order)
-        while not self._closed:
-            if self._look_again:
+        while True:
+            if workflow.info().is_continue_as_new_suggested() and await self._may_leave():
+                self._continue_as_new()
+            elif self._look_again:
                 await self._look()
-            elif workflow.cancellation_reason() is not None and not self._standing.cancel_requested_at:
+            elif self._cancel_unread:
                 await self._request_cancel(CANCELLED_IN_UI)
             elif self._receipts:
                 await self._take_receipt(self._receipts.popleft())
             elif self._asked:
                 await self._answer(self._asked.popleft())
+            elif self._closed:
+                if await self._handlers_done():
+                    break
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
-            elif workflow.info().is_continue_as_new_suggested() and not self._cancelling:
-                await self._continue_as_new()
             else:
                 await self._wait_for(duty)
-        await run_to_completion(workflow.wait_condition(workflow.all_handlers_finished))
         if workflow.cancellation_reason() is not None and self._standing.shipped == 0:
             raise asyncio.CancelledError  # everything is undone; the UI's word for that is "Canceled"
         return self._standing
@@ -331,10 +333,18 @@ class Backorder:
             if task := asyncio.current_task():
                 task.uncancel()
 
-    async def _continue_as_new(self) -> None:
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._asked or self._receipts:
-            return
+    async def _handlers_done(self) -> bool:
+        """Let handlers finish that were called in this very task, so that leaving loses none; False if one asks more."""
+        await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
+        return not self._asked and not self._receipts
+
+    async def _may_leave(self) -> bool:
+        """Whether a new run can take over: this one did something, and owes nobody an answer."""
+        if self._position is None or self._cancelling or self._cancel_unread:
+            return False
+        return await self._handlers_done()
+
+    def _continue_as_new(self) -> None:
         carried = Carried(accepted=True, policy=self._policy, steps=self._steps)
         workflow.continue_as_new(self._order.model_copy(update={"carried": carried}))
 
@@ -349,6 +359,12 @@ class Backorder:
     @property
     def _closed(self) -> bool:
         return self._position is not None and self._position.closed_at is not None
+
+    @property
+    def _cancel_unread(self) -> bool:
+        """The UI's cancel button was pressed, and the books do not know of it yet."""
+        pressed = workflow.cancellation_reason() is not None
+        return pressed and self._standing.open > 0 and not self._standing.cancel_requested_at
 
     @property
     def _unwound(self) -> bool:

@@ -70,7 +70,9 @@ class PurchaseOrder:
     async def run(self, start: PurchaseOrderInput) -> PurchaseOrderPosition:
         """Do what is due until the order is over. Returns the last position."""
         while True:
-            if self._receipts:
+            if self._position and self._long_history and await self._handlers_done():
+                self._continue_as_new()
+            elif self._receipts:
                 await self._take_receipt(self._receipts.popleft())
             elif self._messages_wait:
                 await self._apply_messages()
@@ -79,13 +81,10 @@ class PurchaseOrder:
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
             elif is_over(self._standing):
-                break
-            elif self._long_history:
-                await self._continue_as_new()
+                if await self._handlers_done() and not self._receipts and not self._messages_wait:
+                    return self._standing
             else:
                 await self._wait_for(duty)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        return self._standing
 
     # --- messages -----------------------------------------------------------------------------------------------------
 
@@ -240,10 +239,12 @@ class PurchaseOrder:
                 timeout_summary=None if duty is None else duty.why[:180],
             )
 
-    async def _continue_as_new(self) -> None:
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._asked or self._messages_wait:
-            return
+    async def _handlers_done(self) -> bool:
+        """Let handlers finish that were called in this very task, so that leaving loses none; False if one asks more."""
+        await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
+        return not self._asked
+
+    def _continue_as_new(self) -> None:
         workflow.continue_as_new(
             self._start.model_copy(
                 update={

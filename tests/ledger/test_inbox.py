@@ -116,6 +116,7 @@ async def test_what_matches_nothing_raises_attention(shop: Any) -> None:
     assert (await po(shop, po_number)).attention == "Acme asks for a fax number."
 
 
+@pytest.mark.alters_tables
 async def test_an_event_that_would_break_the_books_is_set_aside_and_blocks_nothing(shop: Any) -> None:
     po_number = await placed(shop, a=5)
     # A law that the first receipt breaks and the second does not; no honest event of ours breaks a real one.

@@ -45,10 +45,10 @@ async def test_a_short_delay_that_is_not_kept_either_needs_a_renewed_notice_and_
     shop: Shop,
 ) -> None:
     await delayed(shop, 25)
-    await shop.forward(shop.backorder(), timedelta(days=24))
+    await shop.forward(shop.backorder(), timedelta(days=25, hours=12))
     position = await shop.until(lambda p: notice_of(p, NoticeKind.RENEWED_DELAY) is not None)
     assert notice_of(position, NoticeKind.RENEWED_DELAY).promised is None
-    await shop.forward(shop.backorder(), timedelta(days=4))
+    await shop.forward(shop.backorder(), timedelta(days=2))
     position = await shop.closed()
     assert (position.cancelled, position.cancelled_by) == (2, "law")
 

@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
@@ -54,7 +55,7 @@ def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) 
     )
 
 
-def _steps_of(activities: object) -> list[object]:
+def _steps_of(activities: object) -> list[Callable[..., Any]]:
     """The methods marked with @activity.defn."""
     methods = (getattr(activities, name) for name in dir(activities) if not name.startswith("_"))
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

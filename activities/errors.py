@@ -25,8 +25,11 @@ class _Translating(ActivityInboundInterceptor):
             raise ApplicationError(
                 str(final), type=type(final).__name__, non_retryable=True, category=ApplicationErrorCategory.BENIGN
             ) from final
-        except (Refused, Undecodable, Unsupported, BooksDoNotBalance) as final:
+        except (Refused, Undecodable, Unsupported) as final:
             raise ApplicationError(str(final), type=type(final).__name__, non_retryable=True) from final
+        except BooksDoNotBalance as defect:
+            # Nothing was written. Retried, so that the workflow goes on by itself once the defect is mended.
+            raise ApplicationError(str(defect), type="BooksDoNotBalance") from defect
         except Retryable as later:
             raise ApplicationError(str(later), type="Retryable", next_retry_delay=later.after) from later
         except Unknown as unknown:

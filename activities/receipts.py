@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import NotFound
 from domain.supplier_events import Received
 
 if TYPE_CHECKING:
     from ledger.book import Ledger
+
+
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
 def read_receipt(raw: str, po_number: str | None) -> Received:
@@ -23,11 +25,9 @@ def read_receipt(raw: str, po_number: str | None) -> Received:
         ValueError: says in words what is wrong with it.
     """
     try:
-        content = json.loads(raw)
-    except json.JSONDecodeError as broken:
-        raise ValueError(f"it is no JSON ({broken.msg} at character {broken.pos})") from broken
-    if not isinstance(content, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004 - the caller keeps every refusal alike
+        content = _OBJECT.validate_json(raw)
+    except ValidationError as broken:
+        raise ValueError("it is no JSON object") from broken
     if po_number is not None:
         content.setdefault("po_number", po_number)
     content.setdefault("kind", "received")

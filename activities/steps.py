@@ -3,6 +3,8 @@
 Every step carries its `key` (workflow id and step, so that a retry repeats nothing) and `at`, the workflow's own time.
 """
 
+from typing import Literal
+
 from domain.backorder_duty import Duty, Policy
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy
 from domain.orders import Order
@@ -68,7 +70,7 @@ class AnswerStep(BackorderStep):
 class Answered(Frozen):
     """What became of an answer."""
 
-    outcome: str
+    outcome: Literal["recorded", "repeat", "too_late"]
     position: BackorderPosition
 
 

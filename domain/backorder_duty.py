@@ -400,7 +400,7 @@ def _dates(position: BackorderPosition, policy: Policy, now: datetime) -> Iterat
     payment_problem = any(p.state is PaymentState.DECLINED for p in position.payments)
     if ready and not payment_problem:
         return
-    legal = _legal_notice(position, policy, now, goods_on, expected, basis)
+    legal = _legal_notice(position, policy, now, goods_on=goods_on, expected=expected, basis=basis)
     if legal:
         yield legal
     if legal is None or legal.at > now:
@@ -433,6 +433,7 @@ def _legal_notice(
     position: BackorderPosition,
     policy: Policy,
     now: datetime,
+    *,
     goods_on: date | None,
     expected: date | None,
     basis: str,

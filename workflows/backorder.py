@@ -47,13 +47,18 @@ with workflow.unsafe.imports_passed_through():
         Standing,
     )
     from workflows.backorder_story import current_details
-    from workflows.durably import ONE_STEP, TRY_AGAIN_AFTER, run_to_completion, text_of
+    from workflows.durably import IN_THE_BOOKS, OUTSIDE, TRY_AGAIN_AFTER, run_to_completion, text_of
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
 
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
+
+NEEDS_OTHERS = frozenset[Callable[..., Awaitable[object]]](
+    {Do.take_payment, Do.refund, Do.book_parcel, Do.void_parcels, Do.settle_payments, Do.check_carrier, Do.notify}
+)
+"""The steps that call somebody outside; all others need the ledger alone."""
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Asked:
 
     request: CancelRequest | DelayAnswer | Resolve
     reply: Any = None
+    refused: ApplicationError | None = None
 
 
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
@@ -170,7 +176,9 @@ class Backorder:
     async def _ask(self, request: CancelRequest | DelayAnswer | Resolve) -> Any:
         asked = Asked(request)
         self._asked.append(asked)
-        await workflow.wait_condition(lambda: asked.reply is not None)
+        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
+        if asked.refused:
+            raise asked.refused
         return asked.reply
 
     # --- steps, in the order of the story -----------------------------------------------------------------------------
@@ -202,13 +210,17 @@ class Backorder:
         self._stand(await self._step(Do.take_receipt, step, "a receipt signalled to this backorder"))
 
     async def _answer(self, asked: Asked) -> None:
-        match asked.request:
-            case CancelRequest() as request:
-                await self._cancel(asked, request)
-            case DelayAnswer() as request:
-                await self._take_delay_answer(asked, request)
-            case Resolve() as request:
-                await self._resolve(asked, request)
+        try:
+            match asked.request:
+                case CancelRequest() as request:
+                    await self._cancel(asked, request)
+                case DelayAnswer() as request:
+                    await self._take_delay_answer(asked, request)
+                case Resolve() as request:
+                    await self._resolve(asked, request)
+        except ActivityError as failed:
+            # What one asker got wrong (an unknown notice) is told to that asker and hurts nobody else.
+            asked.refused = ApplicationError(str(failed.cause or failed), type="Refused", non_retryable=True)
 
     async def _cancel(self, asked: Asked, request: CancelRequest) -> None:
         if self._standing.open == 0:
@@ -334,7 +346,7 @@ class Backorder:
                 task.uncancel()
 
     async def _handlers_done(self) -> bool:
-        """Let handlers finish that were called in this very task, so that leaving loses none; False if one asks more."""
+        """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
         await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
         return not self._asked and not self._receipts
 
@@ -384,14 +396,15 @@ class Backorder:
 
     async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
         """Run one activity to its end, whoever cancels meanwhile."""
+        limits = OUTSIDE if activity in NEEDS_OTHERS else IN_THE_BOOKS
         return await run_to_completion(
             workflow.execute_activity_method(
                 activity,
                 argument,
-                start_to_close_timeout=ONE_STEP.start_to_close,
-                schedule_to_close_timeout=ONE_STEP.schedule_to_close,
-                heartbeat_timeout=ONE_STEP.heartbeat,
-                retry_policy=ONE_STEP.retry,
+                start_to_close_timeout=limits.start_to_close,
+                schedule_to_close_timeout=limits.schedule_to_close,
+                heartbeat_timeout=limits.heartbeat,
+                retry_policy=limits.retry,
                 summary=summary[:180],
             )
         )
@@ -424,7 +437,7 @@ class Backorder:
         indexed = (position.status, suppliers, orders, promised, position.attention is not None)
         if indexed != self._indexed:
             self._indexed = indexed
-            workflow.upsert_search_attributes(
+            workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
                 [
                     contract.STATUS.value_set(position.status.value),
                     contract.SKU.value_set(position.sku),

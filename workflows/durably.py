@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -16,21 +16,24 @@ TRY_AGAIN_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits of one step."""
+    """Time limits of one kind of step."""
 
-    start_to_close: timedelta
-    schedule_to_close: timedelta
-    heartbeat: timedelta
-    retry: RetryPolicy
+    schedule_to_close: timedelta | None
+    start_to_close: timedelta = timedelta(minutes=1)
+    heartbeat: timedelta = timedelta(seconds=45)
+    retry: RetryPolicy = field(
+        default_factory=lambda: RetryPolicy(
+            initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)
+        )
+    )
 
 
-ONE_STEP = Limits(
-    start_to_close=timedelta(minutes=1),
-    # Bounds how long one step can keep the story from going on; a duty left undone is put off and tried again for ever.
-    schedule_to_close=timedelta(minutes=5),
-    heartbeat=timedelta(seconds=45),
-    retry=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)),
-)
+IN_THE_BOOKS = Limits(schedule_to_close=None)
+"""Steps that only need the ledger wait for it, however long it is gone: without the books nothing can be decided."""
+
+OUTSIDE = Limits(schedule_to_close=timedelta(minutes=5))
+"""Steps that need somebody outside are bounded, so that one who is down holds up nothing else: the duty is put off,
+said aloud, and tried again for ever."""
 
 
 async def run_to_completion(step: Coroutine[Any, Any, T]) -> T:

@@ -30,13 +30,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.purchase_order_duty import PurchaseOrderDuty, PurchaseOrderDutyKind, is_over, next_duty
     from domain.purchase_order_position import PurchaseOrderPosition
     from workflows import purchase_order_contract as contract
-    from workflows.durably import ONE_STEP, TRY_AGAIN_AFTER, run_to_completion, text_of
+    from workflows.durably import IN_THE_BOOKS, OUTSIDE, TRY_AGAIN_AFTER, run_to_completion, text_of
     from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
     from workflows.purchase_order_story import current_details
 
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
+
+NEEDS_OTHERS = frozenset[Callable[..., Awaitable[object]]]({Do.deliver, Do.chase})
+"""The steps that call somebody outside; all others need the ledger alone."""
 
 
 @dataclass
@@ -240,7 +243,7 @@ class PurchaseOrder:
             )
 
     async def _handlers_done(self) -> bool:
-        """Let handlers finish that were called in this very task, so that leaving loses none; False if one asks more."""
+        """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
         await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
         return not self._asked
 
@@ -281,14 +284,15 @@ class PurchaseOrder:
         return {"po_number": self._po_number, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}
 
     async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
+        limits = OUTSIDE if activity in NEEDS_OTHERS else IN_THE_BOOKS
         return await run_to_completion(
             workflow.execute_activity_method(
                 activity,
                 argument,
-                start_to_close_timeout=ONE_STEP.start_to_close,
-                schedule_to_close_timeout=ONE_STEP.schedule_to_close,
-                heartbeat_timeout=ONE_STEP.heartbeat,
-                retry_policy=ONE_STEP.retry,
+                start_to_close_timeout=limits.start_to_close,
+                schedule_to_close_timeout=limits.schedule_to_close,
+                heartbeat_timeout=limits.heartbeat,
+                retry_policy=limits.retry,
                 summary=summary[:180],
             )
         )
@@ -299,7 +303,7 @@ class PurchaseOrder:
         indexed = (position.status, position.attention is not None)
         if indexed != self._indexed:
             self._indexed = indexed
-            workflow.upsert_search_attributes(
+            workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
                 [
                     contract.STATUS.value_set(position.status.value),
                     contract.SUPPLIER_IDS.value_set([position.supplier_id]),

@@ -6,7 +6,8 @@ failure, so the workflow is stuck until somebody terminates it. This interceptor
 """
 
 import inspect
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from temporalio import workflow
 from temporalio.worker import (
@@ -36,7 +37,7 @@ class TolerantSignals(Interceptor):
 
 class _Tolerant(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
-        handler = workflow.get_signal_handler(input.signal)
+        handler = cast("Callable[..., object] | None", workflow.get_signal_handler(input.signal))  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
         instance = workflow.instance()
         if handler is not None and isinstance(instance, KeepsMalformed):
             try:

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 
 from domain.backorder_position import Answer, NoticeKind
 from domain.supplier_events import SplitStatus
-from ledger import backorders, catalogue, notices, parcels, payments, purchase_orders
+from ledger import backorders, catalogue, notices, parcels, payments
 from ledger.audit import CHECKS, LAWS, audit, examine
 from ledger.book import Ledger
 
@@ -114,7 +114,7 @@ LAMPS = "where sku = 'LAMP'"
 REFUND = "where payment_id = 'deposit/d/refund'"
 
 HANDS: dict[str, tuple[str, ...]] = {
-    "backorders whose units are not all somewhere": (f"update backorder set ordered = 6 {C}",),
+    "backorders whose units are not all somewhere": (f"update backorder set ordered = ordered + 1 {C}",),
     "backorders whose claimed units are not the sum of their claims": (
         f"update backorder set claimed = claimed - 1, unsourced = unsourced + 1 {C}",
     ),
@@ -122,7 +122,7 @@ HANDS: dict[str, tuple[str, ...]] = {
         f"update backorder set allocated = allocated - 1, unsourced = unsourced + 1 {C}",
     ),
     "backorders whose shipped units did not leave allocations in as many": (
-        f"update backorder set shipped = 4, cancelled = 1, cancel_requested_at = now() {A}",
+        f"update backorder set shipped = 4, cancelled = 1, cancel_requested_at = now(), closed_at = null {A}",
         f"update parcel set quantity = 4 {A}",
     ),
     "backorders whose shipped units are not those of the parcels the carrier holds": (
@@ -155,9 +155,9 @@ HANDS: dict[str, tuple[str, ...]] = {
         "update stock set allocated = allocated - 1 where sku = 'SHADE'",
     ),
     "allocations with more units shipped and given back than they had": (
-        f"update allocation set quantity = quantity - 2 {D}",
-        "update stock set allocated = allocated - 2 where sku = 'SHADE'",
-        f"update backorder set allocated = allocated - 2, cancelled = cancelled + 2 {D}",
+        f"update allocation set released = released + 1 {D}",
+        f"""insert into allocation (backorder_id, sku, quantity, allocated_at)
+            select backorder_id, sku, 1, allocated_at from allocation {D}""",
     ),
     "stock that is not what was there at first, and what receipts brought, less what shipped": (
         f"update stock set on_hand = on_hand + 1 {LAMPS}",
@@ -214,9 +214,8 @@ HANDS: dict[str, tuple[str, ...]] = {
            from outbox""",
     ),
     "the same item on more than one line of a purchase order": (
-        """insert into po_line (po_number, line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open)
-           select po_number, 9, sku, supplier_sku, unit_factor, unit_price, 1, 1, 1 from po_line
-           where po_number = 'PO-000001' and line_no = 1""",
+        f"""insert into po_line (po_number, line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed,
+            open) select po_number, 9, sku, supplier_sku, unit_factor, unit_price, 1, 1, 1 from po_line {LINE_1}""",
     ),
     "receipts that were counted more than once": (
         "alter table receipt drop constraint receipt_pkey",
@@ -246,7 +245,7 @@ HANDS: dict[str, tuple[str, ...]] = {
         f"update backorder set promise_basis = 'a guess' {B}",
     ),
     "promises without a basis": (f"update promise set basis = ' ' {B} and seq = 1",),
-    "backorders of whose promises one is missing": (f"update promise set seq = seq + 1 {B}",),
+    "backorders of whose promises one is missing": (f"update promise set seq = seq + 5 {B}",),
     "notices of a delay that were sent without an offer to cancel and a last day to answer": (
         "update notice set silence = null",
     ),

@@ -14,7 +14,7 @@ from activities.receipts import keep_receipt
 from activities.steps import (
     HoldStep,
     OperationStep,
-    PurchaseOrderReceiptStep,
+    PurchaseOrderReceiptsStep,
     PurchaseOrderStep,
     PurchaseOrderTextStep,
 )
@@ -167,18 +167,19 @@ class PurchaseOrderActivities:
         return await self._told(step)
 
     @activity.defn
-    async def take_po_receipt(self, step: PurchaseOrderReceiptStep) -> PurchaseOrderPosition:
-        """Keep a receipt that was signalled to this order, then apply it."""
+    async def take_receipts(self, step: PurchaseOrderReceiptsStep) -> PurchaseOrderPosition:
+        """Keep receipts that were signalled to this order, then apply them."""
         from ledger import inbox, purchase_orders
 
-        position = await self._position(step.po_number)
-        _, trouble = await keep_receipt(
-            self._ledger, step.raw, at=step.at, supplier_id=position.supplier_id, po_number=step.po_number
-        )
-        if trouble:
-            await purchase_orders.raise_attention(
-                self._ledger, step.po_number, key=f"{step.key}/attention", at=step.at, what=trouble
+        supplier_id = (await self._position(step.po_number)).supplier_id
+        for n, raw in enumerate(step.raws):
+            _, trouble = await keep_receipt(
+                self._ledger, raw, at=step.at, supplier_id=supplier_id, po_number=step.po_number
             )
+            if trouble:
+                await purchase_orders.raise_attention(
+                    self._ledger, step.po_number, key=f"{step.key}/attention/{n}", at=step.at, what=trouble
+                )
         await inbox.apply_events(self._ledger, step.po_number, at=step.at)
         return await self._told(step)
 

@@ -112,7 +112,7 @@ class PurchaseOrderTextStep(PurchaseOrderStep):
     text: str
 
 
-class PurchaseOrderReceiptStep(PurchaseOrderStep):
-    """A receipt signalled straight to a purchase order, as it came."""
+class PurchaseOrderReceiptsStep(PurchaseOrderStep):
+    """Receipts signalled straight to a purchase order, as they came."""
 
-    raw: str
+    raws: tuple[str, ...]

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import (
         HoldStep,
         OperationStep,
-        PurchaseOrderReceiptStep,
+        PurchaseOrderReceiptsStep,
         PurchaseOrderStep,
         PurchaseOrderTextStep,
     )
@@ -37,6 +37,9 @@ with workflow.unsafe.imports_passed_through():
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
+
+RECEIPTS_AT_ONCE = 100
+"""Signalled receipts stored by one activity."""
 
 NEEDS_OTHERS = frozenset[Callable[..., Awaitable[object]]]({Do.deliver, Do.chase})
 """The steps that call somebody outside; all others need the ledger alone."""
@@ -76,7 +79,7 @@ class PurchaseOrder:
             if self._position and self._long_history and await self._handlers_done():
                 self._continue_as_new()
             elif self._receipts:
-                await self._take_receipt(self._receipts.popleft())
+                await self._take_receipts()
             elif self._messages_wait:
                 await self._apply_messages()
             elif self._asked:
@@ -147,9 +150,11 @@ class PurchaseOrder:
         step = PurchaseOrderStep(**self._about("messages"))
         self._stand(await self._step(Do.apply_messages, step, "apply supplier messages"))
 
-    async def _take_receipt(self, raw: str) -> None:
-        step = PurchaseOrderReceiptStep(**self._about("receipt"), raw=raw)
-        self._stand(await self._step(Do.take_po_receipt, step, "a receipt signalled to this order"))
+    async def _take_receipts(self) -> None:
+        """All that wait at once, up to a limit, so that a busy dock does not fill the history."""
+        raws = [self._receipts.popleft() for _ in range(min(len(self._receipts), RECEIPTS_AT_ONCE))]
+        step = PurchaseOrderReceiptsStep(**self._about("receipts"), raws=tuple(raws))
+        self._stand(await self._step(Do.take_receipts, step, f"{len(raws)} receipts signalled to this order"))
 
     async def _answer(self, asked: Asked) -> None:
         match asked.request:

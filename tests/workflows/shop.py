@@ -33,7 +33,7 @@ from ledger import announcements, backorders, catalogue, purchase_orders
 from worker import build_worker
 from workflows import backorder_contract, purchase_order_contract
 
-PATIENCE = 12
+PATIENCE = 40
 """Seconds a test waits for something that must happen; never how long it takes."""
 
 SECRETS = {

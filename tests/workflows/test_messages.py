@@ -120,9 +120,9 @@ async def test_a_purchase_order_continues_as_new_while_signals_arrive_and_loses_
         id=f"po/{po_number}",
         task_queue=shop.task_queue,
     )
-    for batch in range(10):
-        await asyncio.gather(*(po.signal("receipt", receipt(po_number, f"R-{batch}-{n}", 1)) for n in range(4)))
-        await asyncio.sleep(0.05)
+    for batch in range(20):
+        await asyncio.gather(*(po.signal("receipt", receipt(po_number, f"R-{batch}-{n}", 1)) for n in range(2)))
+        await asyncio.sleep(0.2)
     position = await shop.po_until(po_number, lambda p: p.closed_at is not None)
     assert position.lines[0].received_good == 40
     runs = [w.run_id async for w in shop.client.list_workflows(f"WorkflowId = 'po/{po_number}'")]

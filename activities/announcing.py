@@ -45,7 +45,12 @@ async def tell(ledger: Ledger, owed_by: str, at: datetime) -> int:
 
 async def _tell_one(client: Client, announcement: Announcement) -> None:
     if announcement.word == "start" or announcement.workflow_id.startswith("po/"):
-        await wake_purchase_order(client, announcement.workflow_id.removeprefix("po/"), announcement.word)
+        await wake_purchase_order(
+            client,
+            announcement.workflow_id.removeprefix("po/"),
+            announcement.word,
+            task_queue=activity.info().task_queue,
+        )
         return
     try:
         await client.get_workflow_handle(announcement.workflow_id).signal(announcement.word)
@@ -55,14 +60,14 @@ async def _tell_one(client: Client, announcement: Announcement) -> None:
         # The backorder ended meanwhile; the ledger knows more than the word would have told.
 
 
-async def wake_purchase_order(client: Client, po_number: str, word: str, *args: object) -> None:
+async def wake_purchase_order(client: Client, po_number: str, word: str, *args: object, task_queue: str) -> None:
     """Signal a purchase order, starting it if it does not run: a finished one that still receives goods wakes up."""
     start_signal = None if word == "start" else word
     await client.start_workflow(
         names.PURCHASE_ORDER,
         {"po_number": po_number},
         id=names.purchase_order_workflow_id(po_number),
-        task_queue=activity.info().task_queue,
+        task_queue=task_queue,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=start_signal,

@@ -13,21 +13,18 @@ import psycopg
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from cli.connections import ledger_dsn, open_ledger, temporal_client
 from cli.errors import CommandFailed
 from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, count, each_line, format_of
 from cli.terminal import console, plain, progress_bar, progress_console, table
-from domain.backorder_position import Status
-from domain.errors import OrderRefused
+from domain.errors import OrderConflict, OrderRefused
 from domain.orders import Order, refuse_nonsense
 from ledger import backorders, catalogue
 from ledger.book import Ledger
-from workflows import backorder_contract
+from workflows.starting import start_backorder, started_order
 
 SHOWN_AT_MOST = 200
 """Refused lines in the table; the rest is only counted."""
@@ -194,55 +191,23 @@ class _Desk:
         if accepted is not None:
             return _KNOWN if accepted == order.fingerprint else _CONFLICT
         nonsense = self._nonsense(order)
-        if nonsense is None and await self._start(order):
+        if nonsense is None and await start_backorder(self._client, order):
             return _STARTED
         return await self._against_workflow(order, nonsense)
 
-    async def _start(self, order: Order) -> bool:
-        """False: this id is taken."""
-        try:
-            await self._client.start_workflow(
-                backorder_contract.WORKFLOW,
-                order,
-                id=backorder_contract.workflow_id(order.backorder_id),
-                task_queue=backorder_contract.TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                static_summary=f"{order.quantity} x {order.sku} for {order.sales_order} line {order.line}",
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(backorder_contract.STATUS, Status.ACCEPTED.value),
-                        SearchAttributePair(backorder_contract.SKU, order.sku),
-                        SearchAttributePair(backorder_contract.SALES_ORDER, order.sales_order),
-                    ]
-                ),
-            )
-        except WorkflowAlreadyStartedError:
-            return False
-        return True
-
     async def _against_workflow(self, order: Order, nonsense: Problem | None) -> tuple[Outcome, Problem | None]:
         """Compare with what the workflow of this id, if there is one, was started with."""
-        handle = self._client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id))
         try:
-            event = await anext(aiter(handle.fetch_history_events(page_size=1)))
-            payloads = event.workflow_execution_started_event_attributes.input.payloads
-            (given,) = await self._client.data_converter.decode(payloads[:1], [Order])
-            if given.fingerprint != order.fingerprint:
-                return _CONFLICT
-            if (await handle.describe()).status is WorkflowExecutionStatus.FAILED:
-                await handle.result()
-        except (ValueError, RuntimeError, StopAsyncIteration):  # somebody started it with something that is no order
+            given = await started_order(self._client, order.backorder_id)
+        except OrderConflict:
             return _CONFLICT
-        except WorkflowFailureError as failure:  # it refused the order; such an id stays taken
-            cause = failure.cause
-            why = cause.message if isinstance(cause, FailureError) else str(cause)
-            reason = f"was refused before ({why}); send it under a new id"
-            return Outcome.REFUSED, Problem("backorder_id", reason)
-        except RPCError as unanswered:
-            if nonsense is None or unanswered.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return Outcome.REFUSED, nonsense
-        return _KNOWN
+        except OrderRefused as refused:
+            return Outcome.REFUSED, Problem("backorder_id", str(refused))
+        if given is None:
+            return Outcome.REFUSED, nonsense or Problem(
+                "backorder_id", "its workflow was deleted just now; submit again"
+            )
+        return _KNOWN if given.fingerprint == order.fingerprint else _CONFLICT
 
     def _nonsense(self, order: Order) -> Problem | None:
         if self._skus is not None and order.sku not in self._skus:

@@ -31,6 +31,7 @@ from workflows.backorder_contract import (
     DelayAnswerReply,
     Standing,
 )
+from workflows.starting import started_order
 
 QUERY_PATIENCE = 1.0
 """Seconds for the workflow to say what it does next; after that it is computed from the books."""
@@ -206,7 +207,7 @@ async def _position(connections: Connections, backorder_id: str) -> BackorderPos
 
 async def _just_started(connections: Connections, backorder_id: str) -> Order:
     try:
-        order = await intake.started_order(connections.temporal, backorder_id)
+        order = await started_order(connections.temporal, backorder_id)
     except (OrderRefused, OrderConflict) as never_accepted:
         raise Problem(
             ProblemKind.NOT_FOUND, f"There is no backorder {backorder_id}: {never_accepted}"

@@ -9,16 +9,16 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.announcing import wake_purchase_order
 from connectors.errors import Undecodable, Unsupported
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
 from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Id
 from gateway.body_limit import MIB
-from gateway.connections import Connected, Connections, Now
+from gateway.connections import Connected, Now
 from gateway.problems import Problem, ProblemKind, declared
 from ledger import inbox, parcels
 from workflows import backorder_contract, purchase_order_contract
@@ -95,7 +95,13 @@ async def from_supplier(
         unreadable=unreadable,
     )
     for po_number in stored.po_numbers:
-        await _wake_purchase_order(connections, po_number, stored.inbox_id)
+        await wake_purchase_order(
+            connections.temporal,
+            po_number,
+            purchase_order_contract.SUPPLIER_MESSAGE,
+            stored.inbox_id,
+            task_queue=connections.settings.task_queue,
+        )
     if stored.repeated:
         response.status_code = status.HTTP_200_OK
     return Kept(
@@ -130,21 +136,6 @@ async def from_carrier(request: Request, connections: Connected) -> Noted:
                 raise
             # The backorder has ended; the books know of the parcel, and nobody waits for it any more.
     return Noted(event_id=event.event_id)
-
-
-async def _wake_purchase_order(connections: Connections, po_number: str, inbox_id: int) -> None:
-    """Signal a purchase order, starting it if it has ended: goods may come after the end."""
-    await connections.temporal.start_workflow(
-        purchase_order_contract.WORKFLOW,
-        purchase_order_contract.PurchaseOrderInput(po_number=po_number),
-        id=purchase_order_contract.workflow_id(po_number),
-        task_queue=connections.settings.task_queue,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=purchase_order_contract.SUPPLIER_MESSAGE,
-        start_signal_args=[inbox_id],
-        static_summary=f"Purchase order {po_number}",
-    )
 
 
 def _headers(request: Request) -> dict[str, str]:

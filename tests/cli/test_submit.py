@@ -201,7 +201,9 @@ async def test_an_id_whose_order_was_refused_by_its_workflow_says_why(
             )
     result = await submit_file(path, client=temporal)
     ((problem,),) = [line.problems for line in result.refused]
-    assert problem.reason == ("was refused before (SKU 'MUG-BLUE' is not in the catalogue); send it under a new id")
+    assert problem.reason == (
+        "SKU 'MUG-BLUE' is not in the catalogue; it was refused under this id before, so send it under another"
+    )
 
 
 async def test_the_examples_all_start_and_again_start_nothing(

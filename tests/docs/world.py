@@ -1,5 +1,6 @@
 """A checkout's folder with a running `promisekeeper dev`, in which a reader's commands are typed."""
 
+import asyncio
 import json
 import os
 import re
@@ -16,7 +17,11 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from cli.decisions import is_po_number
 from devstack.settings import StackSettings
+from domain.errors import NotFound
+from ledger import backorders, purchase_orders
+from ledger.book import Ledger
 from tests.docs.readme import ROOT
 
 PATIENCE = 60
@@ -91,9 +96,8 @@ class Terminal:
 
     def status(self, one: str) -> dict[str, Any]:
         """Where a backorder or purchase order stands; empty while it is not known."""
-        typed = self.type(f"{self._checkout}/.venv/bin/promisekeeper status {one} --json")
-        found: dict[str, Any] = json.loads(typed.out) if typed.code == 0 else {}
-        return found
+        environment = json.loads((self.folder / ".promisekeeper" / "environment.json").read_text())
+        return asyncio.run(_position(environment["PROMISEKEEPER_LEDGER_DSN"], one))
 
     def until(self, one: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Wait until a backorder or purchase order stands as wanted."""
@@ -109,6 +113,17 @@ class Terminal:
             f"http://127.0.0.1:{self._ports['mail_port']}/api/mails", params={"to": to}, trust_env=False, timeout=10
         )
         return [mail["subject"] for mail in answer.json()]
+
+
+async def _position(dsn: str, one: str) -> dict[str, Any]:
+    async with await Ledger.open(dsn, size=1) as ledger:
+        try:
+            if is_po_number(one):
+                return (await purchase_orders.position(ledger, one)).model_dump(mode="json")
+            story = [line.model_dump(mode="json") for line in await backorders.story(ledger, one)]
+            return (await backorders.position(ledger, one)).model_dump(mode="json") | {"story": story}
+        except NotFound:
+            return {}
 
 
 @contextmanager

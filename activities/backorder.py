@@ -32,7 +32,6 @@ from domain.backorder_position import (
     ParcelState,
     PaymentKind,
     PaymentState,
-    PaymentTerms,
 )
 from domain.calendars import end_of_day
 from domain.names import backorder_workflow_id, purchase_order_workflow_id
@@ -63,9 +62,7 @@ class BackorderActivities:
         settings = self._world.settings
         if await backorders.fingerprint(self._ledger, step.order.backorder_id) is None:
             refuse_nonsense(step.order, step.at)
-        policy = Policy(
-            payment=PaymentTerms(deposit_above=settings.deposit_above, deposit_share=settings.deposit_share)
-        )
+        policy = Policy(payment=settings.payment_terms(step.order.currency))
         ordered_on = local_day(step.order.ordered_at or step.at, step.order.ship_to.zone)
         ship_by = step.order.promised_by or ordered_on + policy.law.default_ship_within
         position = await backorders.accept(

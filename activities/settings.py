@@ -6,6 +6,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import names
+from domain.backorder_position import PaymentTerms
+from domain.values import Currency
 
 
 class Settings(BaseSettings):
@@ -42,6 +44,16 @@ class Settings(BaseSettings):
     carrier_webhook_secret: SecretStr
     """A Standard Webhooks secret, `whsec_...`."""
 
-    deposit_above: Decimal | None = Decimal(1000)
-    """Orders of a higher goods value pay a deposit first."""
+    deposit_above: dict[Currency, Decimal] = {
+        "USD": Decimal(1000),
+        "EUR": Decimal(1000),
+        "GBP": Decimal(1000),
+        "CAD": Decimal(1400),
+        "JPY": Decimal(150_000),
+    }
+    """As JSON: orders of a higher goods value in that currency pay a deposit first; a currency left out never does."""
     deposit_share: Decimal = Decimal("0.2")
+
+    def payment_terms(self, currency: str) -> PaymentTerms:
+        """The terms for orders in one currency."""
+        return PaymentTerms(deposit_above=self.deposit_above.get(currency), deposit_share=self.deposit_share)

@@ -29,7 +29,7 @@ def status(
     limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 50,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
-    """Show where backorders stand, the oldest first; or one of them in full.
+    """Show where backorders stand, open ones first, the oldest first; or one of them in full.
 
     Args:
         one: a backorder's id, or a purchase order's number such as PO-000012; a table of backorders if left out.

@@ -130,6 +130,7 @@ class Stack:
             payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],
             carrier_api_key=ours["PROMISEKEEPER_CARRIER_API_KEY"],
             carrier_webhook_secret=ours["PROMISEKEEPER_CARRIER_WEBHOOK_SECRET"],
+            customers_answer=True,
             possession_after=_CARRIER_COMES_AFTER,
         )
 

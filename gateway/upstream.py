@@ -9,7 +9,7 @@ from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from domain.backorder_duty import Duty, Policy, next_duty
-from domain.backorder_position import BackorderPosition, PaymentTerms, Status
+from domain.backorder_position import BackorderPosition, Status
 from domain.errors import NotFound, OrderConflict, OrderRefused
 from domain.orders import Order
 from domain.values import Frozen, Id
@@ -123,7 +123,7 @@ async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> B
         return view_of_order(await _just_started(connections, backorder_id))
     duty = await _duty_of_workflow(connections, position)
     if duty is None and position.closed_at is None:
-        duty = next_duty(position, _policy(connections), now)
+        duty = next_duty(position, Policy(payment=connections.settings.payment_terms(position.currency)), now)
     return view_of_position(position, duty, await backorders.story(connections.ledger, backorder_id))
 
 
@@ -228,11 +228,6 @@ async def _duty_of_workflow(connections: Connections, position: BackorderPositio
     except (TimeoutError, RPCError, WorkflowQueryFailedError):
         return None
     return standing.next_duty
-
-
-def _policy(connections: Connections) -> Policy:
-    settings = connections.settings
-    return Policy(payment=PaymentTerms(deposit_above=settings.deposit_above, deposit_share=settings.deposit_share))
 
 
 def _still_at_it(backorder_id: str, response: Response) -> Accepted:

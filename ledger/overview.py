@@ -73,7 +73,7 @@ _FIND = (
           where c.backorder_id = b.backorder_id and c.quantity > 0 and p.supplier_id = %(supplier_id)s))
       and (%(attention)s::bool is null or (b.attention is not null) = %(attention)s)
       and (%(after_at)s::timestamptz is null or (b.accepted_at, b.backorder_id) > (%(after_at)s, %(after_id)s::text))
-    order by b.accepted_at, b.backorder_id limit %(most)s
+    order by b.closed_at is not null, b.accepted_at, b.backorder_id limit %(most)s
 """
 )
 _PAGE = 500

@@ -141,7 +141,10 @@ async def claims_in_rank(connection: Connection, po_number: str, line_no: int) -
 
 
 async def join_lines(connection: Connection, shares: Sequence[Share]) -> None:
-    """Unsourced units become claims on lines that have as many free (law L3 refuses more)."""
+    """Unsourced units become claims on lines that have as many free (law L3 refuses more).
+
+    A batch names each claim once; more for the same claim is a batch of its own.
+    """
     if shares:
         ids, pos, lines, units, dates, confirmed = (list(column) for column in zip(*shares, strict=True))
         parts = {"ids": ids, "pos": pos, "lines": lines, "units": units, "dates": dates, "confirmed": confirmed}

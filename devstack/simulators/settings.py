@@ -103,6 +103,8 @@ class WorldSettings(Value):
     carrier_api_key: str = "sim-carrier-key"
     carrier_webhook_secret: str = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="
     """The demo's own secret; whoever runs a real carrier has another."""
+    customers_answer: bool = False
+    """Do customers answer their mails by themselves (see `customers.py`)?"""
     possession_after: Seconds | None = None
     """How long after booking the carrier takes the parcel; None: only when told."""
 

@@ -26,6 +26,7 @@ from connectors.rest import trusted
 from devstack.simulators.book import Book
 from devstack.simulators.carrier import CarrierService, PossessionPace, carrier_app
 from devstack.simulators.courier import Courier, Lane
+from devstack.simulators.customers import Customers
 from devstack.simulators.mail_catcher import MailCatcher, MailControl, mail_app, receiving
 from devstack.simulators.payment import DeclineNext, PaymentService, payment_app
 from devstack.simulators.records import CarrierBooks, CaughtMail, PaymentBooks, SupplierBooks
@@ -284,7 +285,10 @@ async def running_world(folder: Path, settings: WorldSettings) -> AsyncGenerator
         urls = {name: await stack.enter_async_context(served(app, bound[name])) for name, (app, _) in doors.items()}
         smtp_port = await stack.enter_async_context(receiving(catcher, smtp))
 
-        for work in (_keep_working(changed, suppliers, carrier), courier.run()):
+        works = [_keep_working(changed, suppliers, carrier), courier.run()]
+        if settings.customers_answer:
+            works.append(Customers(book).run())
+        for work in works:
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield await stack.enter_async_context(
             World(

@@ -1,7 +1,10 @@
 """What the documents state about the code is true: settings, duties, outcomes, tests and files they name."""
 
+import json
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -25,6 +28,9 @@ def _default(value: object) -> str:
     match value:
         case SecretStr():
             return value.get_secret_value() or "empty"
+        case dict():
+            amounts = cast("dict[str, Decimal]", value)
+            return json.dumps({currency: int(amount) for currency, amount in amounts.items()})
         case bool():
             return str(value).lower()
         case "":

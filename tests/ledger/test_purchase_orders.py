@@ -10,9 +10,12 @@ import pytest
 
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.purchase_order_position import OperationState, PurchaseOrderStatus
+from domain.sourcing import REFERENCE_RATES
 from domain.supplier_events import ChangeAck, ChangeVerdict, OrderAck, SplitStatus
 from ledger import operations, purchase_orders, supply
-from ledger.book import Ledger
+from ledger.book import Connection, Ledger, lock_skus
+from ledger.collecting import best_supplier, join_collecting
+from ledger.shares import join_lines
 from tests.ledger.ordering import (
     CANCEL,
     CHANGE,
@@ -163,6 +166,38 @@ async def test_nobody_joins_a_frozen_order(shop: Any) -> None:
     for backorder_id in wanted:
         position = await shop.position(backorder_id)
         assert (position.unsourced, position.claimed + position.allocated) == (0, 6)
+    await balanced(shop)
+
+
+async def test_a_freeze_that_waited_for_a_joining_item_takes_the_lock_of_that_item_too(shop: Any) -> None:
+    """Else a cancel of the new share, under the lock of its item, could still resize a line of the frozen order."""
+    po_number = await ordered(shop, a=5)
+    await shop.accept("b", "BULB", 6)
+
+    async def until_blocked_by(connection: Connection, others: int, *, or_done: asyncio.Future[Any]) -> None:
+        pid = connection.info.backend_pid
+        blocked = "select count(*) as others from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
+        # The database announces to nobody that somebody waits for a lock.
+        while not or_done.done() and (await shop.rows(blocked, pid))[0]["others"] < others:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    async with shop.ledger.work() as cancelling:
+        async with shop.ledger.work() as joining:
+            await lock_skus(joining, ["BULB"])
+            best = await best_supplier(
+                joining, sku="BULB", needed=6, may_ask=lambda _: True, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES
+            )
+            await join_lines(joining, [await join_collecting(joining, "b", best, 6, BEFORE_CUT_OFF)])
+            next_in_line = asyncio.ensure_future(lock_skus(cancelling, ["BULB"]))
+            await until_blocked_by(joining, 1, or_done=next_in_line)
+            freeze = asyncio.ensure_future(purchase_orders.freeze(shop.ledger, po_number, key="freeze", at=MONDAY))
+            await until_blocked_by(joining, 2, or_done=freeze)
+        await next_in_line
+        await until_blocked_by(cancelling, 1, or_done=freeze)
+        assert not freeze.done()
+    await freeze
+    planned = await operations.plan_place(shop.ledger, po_number)
+    assert [(one.sku, one.quantity) for one in planned.lines] == [("LAMP", 5), ("BULB", 3)]
     await balanced(shop)
 
 

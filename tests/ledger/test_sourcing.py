@@ -68,6 +68,15 @@ async def test_pack_size_and_minimum_leave_a_surplus_that_the_next_order_takes(s
     assert (line["ordered"], line["claimed"]) == (6, 6)
 
 
+async def test_the_surplus_of_a_line_and_the_rest_on_the_same_line_are_one_claim(shop: Shop) -> None:
+    await shop.sourced("a", "LAMP", 3)  # the minimum is 5
+    position = await shop.sourced("b", "LAMP", 6)
+    assert [(claim.po_number, claim.quantity) for claim in position.claims] == [("PO-000001", 6)]
+    (line,) = await lines(shop)
+    assert (line["ordered"], line["claimed"]) == (9, 9)
+    await shop.balanced()
+
+
 async def test_the_whole_line_is_priced_at_the_break_it_reaches(shop: Shop) -> None:
     await shop.sourced("a", quantity=6)
     assert (await lines(shop))[0]["unit_price"] == Decimal(10)

@@ -1,8 +1,8 @@
 """The whole ledger under random trade: several connections at once, every law audited after each step, a clean end.
 
 Steps name their targets by numbers that are taken modulo what there is, and one that does not apply does nothing: so
-what Hypothesis draws never depends on who won a race. Keys and the ids of receipts, shipments and reports come from
-small pools, so that repeats are common. `PROMISEKEEPER_STATEFUL_EXAMPLES=500` searches longer, and at random.
+what Hypothesis draws never depends on who won a race. Keys and the ids of receipts, shipments and parcels are now and
+then those of before, so that repeats are common. `PROMISEKEEPER_STATEFUL_EXAMPLES=500` searches longer, and at random.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Step(NamedTuple):
     units: int
     how: int
     again: int
-    """Out of how few keys and ids: the same step with the same number is a repeat."""
+    """0: under the key or id that was used before; see `Trade.name`."""
 
 
 class Trade:
@@ -106,7 +106,11 @@ class Trade:
         await self.check()
 
     def key(self, step: Step, target: str) -> str:
-        return f"{target}/{step.does}/{step.again}"
+        return f"{target}/{step.does}/{self.name(step)}"
+
+    def name(self, step: Step) -> str:
+        """The last part of a key or id: now and then one that was used before, or is used at the same time."""
+        return "again" if step.again == 0 else f"{self.at:%j.%H}.{step.again}"
 
     async def rows(self, query: LiteralString) -> list[dict[str, Any]]:
         async with self.ledger.look() as connection, connection.cursor(row_factory=dict_row) as cursor:
@@ -176,7 +180,7 @@ class Trade:
 
     async def pack(self, step: Step) -> None:
         one = await self.backorder(step, "b.allocated > 0")
-        parcel_id = f"{one}/parcel/{step.again}"
+        parcel_id = f"{one}/parcel/{self.name(step)}"
         await parcels.plan_parcel(self.ledger, one, parcel_id=parcel_id, at=self.at)
         await self._charge(parcel_id, step)
         if step.units > 4:
@@ -248,7 +252,7 @@ class Trade:
             at=self.at,
         )
         result = "refused" if step.units == 7 else "unknown" if step.units % 4 == 3 else "delivered"
-        key = f"{planned.operation_id}/sent/{step.again}"
+        key = self.key(step, planned.operation_id)
         await operations.record_send(self.ledger, planned.operation_id, key=key, at=self.at, result=result)
 
     async def ask_for_less(self, step: Step) -> None:
@@ -309,7 +313,7 @@ class Trade:
     async def dispatch(self, step: Step) -> None:
         po_number = await self.po(step)
         line = NoticeLine(line=LineRef(line_no=1 + step.how % 2), shipped=Decimal(step.units), deliver_on=REFUND_BY)
-        await self._hear(step, ShipNotice(po_number=po_number, shipment_id=f"s-{step.again}", lines=(line,)))
+        await self._hear(step, ShipNotice(po_number=po_number, shipment_id=self.name(step), lines=(line,)))
 
     async def arrive(self, step: Step) -> None:
         po_number = await self.po(step)
@@ -322,7 +326,7 @@ class Trade:
             )
             for n in range(1, 2 + step.how % 3)
         )
-        receipt_id, closes = f"r-{step.again}", step.how == 11
+        receipt_id, closes = self.name(step), step.how == 11
         await self._hear(step, Received(po_number=po_number, receipt_id=receipt_id, lines=lines, closes=closes))
 
     async def _hear(self, step: Step, event: SupplierEvent) -> None:

@@ -268,7 +268,9 @@ async def open_shop(
         with psycopg.connect(ledger_dsn, autocommit=True) as connection:
             # Purchase order numbers are workflow ids, and the tests share one Temporal namespace.
             connection.execute(f"alter sequence po_number_seq restart with {int(run[-7:], 16)}")
-        settings = settings_for(outside, ledger_dsn, f"queue-{run}", changes)
+        door = listening("127.0.0.1", 0, "gateway")
+        gateway_url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        settings = settings_for(outside, ledger_dsn, f"queue-{run}", {"public_url": gateway_url} | changes)
         world = await World.open(settings)
         stack.push_async_callback(world.close)
         await catalogue.load_catalogue(world.ledger, small_catalogue(outside), at=datetime.now(UTC))
@@ -279,7 +281,7 @@ async def open_shop(
 
         app = create_app(connections)
         await stack.enter_async_context(app.router.lifespan_context(app))
-        gateway_url = await stack.enter_async_context(served(app, listening("127.0.0.1", 0, "gateway")))
+        await stack.enter_async_context(served(app, door))
         await outside.send_webhooks_to(gateway_url)
         await stack.enter_async_context(build_worker(env.client, world, task_queue=settings.task_queue))
         yield Shop(

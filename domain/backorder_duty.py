@@ -32,6 +32,9 @@ from domain.values import Frozen, Instant, round_money
 CARRIER_CHECK_EVERY = timedelta(days=1)
 """How often the carrier is asked about a booked parcel of which it has not reported (its webhook may be lost)."""
 
+TELL_AT_MOST = timedelta(days=7)
+"""How long a last mail that cannot be delivered keeps a backorder open of which nothing else is owed."""
+
 
 class Policy(Frozen):
     """The rules one backorder lives by, fixed when it is accepted: a later change of settings cannot reach it."""
@@ -175,16 +178,20 @@ def _duties(position: BackorderPosition, policy: Policy, now: datetime) -> Itera
 
 
 def _tell_shipped(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
-    told = sum(1 for n in position.notices if n.kind is NoticeKind.SHIPPED)
-    gone = [p for p in position.parcels if p.state is ParcelState.POSSESSED]
-    if told < len(gone):
+    for parcel in _shipped_untold(position)[:1]:
         yield Duty(
             kind=DutyKind.TELL_SHIPPED,
             at=now,
             why="tell the customer that the parcel is on its way",
             notice=NoticeKind.SHIPPED,
-            parcel_id=gone[told].parcel_id,
+            parcel_id=parcel.parcel_id,
         )
+
+
+def _shipped_untold(position: BackorderPosition) -> list[ParcelPosition]:
+    """The parcels the carrier holds of which the customer was not told, oldest first."""
+    told = sum(1 for n in position.notices if n.kind is NoticeKind.SHIPPED)
+    return [p for p in position.parcels if p.state is ParcelState.POSSESSED][told:]
 
 
 def _wind_up(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
@@ -195,12 +202,19 @@ def _wind_up(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
             why=f"refund {position.refund_due} {position.currency}",
             amount=position.refund_due,
         )
-    elif position.cancelled and not any(n.kind is NoticeKind.CANCELLED for n in position.notices):
+        return
+    untold = [p.booked_at or p.planned_at for p in _shipped_untold(position)]
+    if position.cancelled and not any(n.kind is NoticeKind.CANCELLED for n in position.notices):
+        untold.append(position.cancel_requested_at or now)
         yield Duty(
             kind=DutyKind.TELL_CANCELLED,
             at=now,
             why="tell the customer what was cancelled",
             notice=NoticeKind.CANCELLED,
+        )
+    if untold:
+        yield Duty(
+            kind=DutyKind.CLOSE, at=max(untold) + TELL_AT_MOST, why="nothing is owed but a mail that cannot be delivered"
         )
     else:
         yield Duty(kind=DutyKind.CLOSE, at=now, why="nothing is owed any more")
@@ -242,21 +256,18 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
     if not position.sourcing_tries or position.last_sourced_at is None:
         yield Duty(kind=DutyKind.SOURCE, at=now, why=f"find supply for {position.unsourced} units")
         return
-    if position.sourcing_tries >= terms.attention_after_tries and position.attention is None:
-        yield Duty(
-            kind=DutyKind.ASK_OPERATOR,
-            at=now,
-            why=(
-                f"No supplier is left for {position.unsourced} of {position.sku}. Add one to the catalogue, or resolve "
-                "with 'retry' to ask the same suppliers again, or with 'cancel' to give the money back."
-            ),
-        )
+    asked = (
+        f"No supplier is left for {position.unsourced} of {position.sku}. Add one to the catalogue, or resolve "
+        "with 'retry' to ask the same suppliers again, or with 'cancel' to give the money back."
+    )
+    if position.sourcing_tries >= terms.attention_after_tries and asked not in (position.attention or ""):
+        yield Duty(kind=DutyKind.ASK_OPERATOR, at=now, why=asked)
     yield Duty(
         kind=DutyKind.SOURCE,
         at=position.last_sourced_at + terms.retry_every,
         why=f"look again for supply for {position.unsourced} units",
     )
-    if position.attention_since:
+    if position.attention_since and asked in (position.attention or ""):
         yield Duty(
             kind=DutyKind.CANCEL,
             at=position.attention_since + terms.give_up_after,
@@ -281,7 +292,7 @@ def _parcels(position: BackorderPosition, policy: Policy, now: datetime) -> Iter
             yield Duty(
                 kind=DutyKind.CHECK_CARRIER,
                 at=(parcel.booked_at or now) + CARRIER_CHECK_EVERY,
-                why="ask the carrier whether it holds the parcel",
+                why="ask the carrier what it holds",
                 parcel_id=parcel.parcel_id,
             )
         elif parcel.paid:

@@ -86,6 +86,9 @@ def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool
         yield from _collecting(position, now)
         return
     place = position.place
+    if position.open == 0 and (place is None or place.state is OperationState.RENDERED):
+        yield PurchaseOrderDuty(kind=kind.CLOSE, at=now, why="nobody wants it any more, and it was never sent")
+        return
     if place is None:
         yield PurchaseOrderDuty(kind=kind.RENDER, at=now, why="write the order down, once")
         return

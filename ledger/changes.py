@@ -119,14 +119,32 @@ async def withdraw(ledger: Ledger, po_number: str, *, key: str, at: datetime) ->
         if fact.repeated:
             return _as_planned(fact)
         locked = await lock_order(fact.connection, po_number)
-        order = locked.order
-        flight = await _in_flight(fact.connection, po_number)
-        open_units = sum(line.open for line in locked.lines)
-        if order.is_over or order.acknowledged_at or not open_units or not flight.placed or flight.planned:
+        if locked.order.acknowledged_at:
             return None
-        if flight.asked and not await _supersede_change(fact.connection, locked, at=at):
-            return None
-        return await _revise(fact, locked, OperationKind.CANCEL, why="withdrawn: the supplier stays silent", at=at)
+        return await _cancel_rest(fact, locked, why="withdrawn: the supplier stays silent", at=at)
+
+
+async def withdraw_by_hand(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> PlannedOperation | None:
+    """Plan to withdraw the whole order because an operator wants it so, acknowledged or not. Else as `withdraw`.
+
+    Raises:
+        NotFound: no such purchase order.
+    """
+    async with ledger.fact(key=key, subject=purchase_order_workflow_id(po_number), kind="withdrawal", at=at) as fact:
+        if fact.repeated:
+            return _as_planned(fact)
+        locked = await lock_order(fact.connection, po_number)
+        return await _cancel_rest(fact, locked, why="withdrawn by an operator", at=at)
+
+
+async def _cancel_rest(fact: Fact, locked: LockedOrder, *, why: str, at: datetime) -> PlannedOperation | None:
+    flight = await _in_flight(fact.connection, locked.order.po_number)
+    open_units = sum(line.open for line in locked.lines)
+    if locked.order.is_over or not open_units or not flight.placed or flight.planned:
+        return None
+    if flight.asked and not await _supersede_change(fact.connection, locked, at=at):
+        return None
+    return await _revise(fact, locked, OperationKind.CANCEL, why=why, at=at)
 
 
 def _to_take_off(line: Line, item: SupplierItem) -> int:

@@ -1,11 +1,11 @@
 """Everything that is asked of suppliers, from the plan to the answer: the public face of the outbox's modules.
 
-An operation is planned (`plan_place`, `plan_reduction`, `withdraw`), its bytes are stored once and sent as stored, and
+An operation is planned (`plan_place`, `plan_reduction`, `withdraw` ...), its bytes are stored once and sent as stored, and
 what became of it is written down (`record_send`, `give_up_change`; suppliers' own answers come through the inbox).
 """
 
 from ledger.answers import give_up_change, record_send
-from ledger.changes import plan_reduction, withdraw
+from ledger.changes import plan_reduction, withdraw, withdraw_by_hand
 from ledger.outbox import (
     PlannedLine,
     PlannedOperation,
@@ -26,4 +26,5 @@ __all__ = [
     "store_operation",
     "stored_operation",
     "withdraw",
+    "withdraw_by_hand",
 ]

@@ -11,6 +11,7 @@ Everybody else says nothing. A mail is dealt with once, over restarts, too; answ
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -44,9 +45,9 @@ class Customers:
     def _unanswered(self) -> list[tuple[int, str, str]]:
         rows = self._book.rows(
             "SELECT mail_id, recipient, text FROM mail WHERE recipient LIKE '%+%@%'"
-            " AND unixepoch(received_at) < unixepoch('now') - ?"
+            " AND received_at < ?"
             " AND mail_id NOT IN (SELECT mail_id FROM mail_dealt_with) ORDER BY mail_id",
-            THINKS_FOR,
+            (datetime.now(UTC) - timedelta(seconds=THINKS_FOR)).isoformat(),
         )
         return [(row["mail_id"], row["recipient"], row["text"]) for row in rows]
 

@@ -12,6 +12,7 @@ from temporalio.envconfig import ClientConfig
 
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
+from domain.names import TASK_QUEUE
 from ledger.book import Ledger
 
 DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
@@ -37,6 +38,11 @@ async def temporal_client() -> Client:
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "
             f"or set {TEMPORAL_ADDRESS} to where yours is."
         ) from unreachable
+
+
+def task_queue() -> str:
+    """The task queue that worker and gateway use: PROMISEKEEPER_TASK_QUEUE, or the contract's own."""
+    return os.environ.get("PROMISEKEEPER_TASK_QUEUE") or TASK_QUEUE
 
 
 def ledger_dsn() -> str | None:

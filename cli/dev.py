@@ -4,6 +4,7 @@ What runs and how it is kept running is devstack's; here is what the person at t
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -96,7 +97,7 @@ def dev(
         stack = Stack(
             StackSettings(**given), read_catalogue(catalogue), _habits(catalogue.with_name("simulated_suppliers.json"))
         )
-        screen = Screen(console, stack)
+        screen = Screen(console, stack, orders)
 
         async def once_up(supervisor: Supervisor) -> None:
             await _load(stack, catalogue, orders if samples else None, screen)
@@ -166,8 +167,9 @@ async def _our_command(stack: Stack, screen: "Screen", good: set[int], *argument
 class Screen:
     """What is shown: a live table on a terminal, plain lines elsewhere."""
 
-    def __init__(self, console: Console, stack: Stack) -> None:
+    def __init__(self, console: Console, stack: Stack, orders: Path) -> None:
         """Nothing is printed yet."""
+        self._orders = os.path.relpath(orders)
         self._console = console
         self._stack = stack
         self._last = ""
@@ -179,6 +181,7 @@ class Screen:
     def addresses(self) -> None:
         """Where to look, and what to try next."""
         settings = self._stack.settings
+        command = os.path.relpath(sys.argv[0])
         for line in (
             "",
             f"  Temporal UI    http://{HOST}:{settings.ui_port}",
@@ -186,9 +189,9 @@ class Screen:
             f"  mail catcher   http://{HOST}:{settings.mail_port}",
             "",
             "  Try, in another terminal:",
-            "    .venv/bin/promisekeeper status                       # every backorder, and what happens to it next",
-            "    .venv/bin/promisekeeper submit examples/orders.csv   # again: nothing is doubled",
-            "    .venv/bin/promisekeeper audit                        # the books' laws, checked",
+            f"    {command} status            # every backorder, and what happens to it next",
+            f"    {command} submit {self._orders}   # again: nothing is doubled",
+            f"    {command} audit             # the books' laws, checked",
             "",
         ):
             self.tell(line)

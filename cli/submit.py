@@ -16,7 +16,7 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from cli.connections import ledger_dsn, open_ledger, temporal_client
+from cli.connections import ledger_dsn, open_ledger, task_queue, temporal_client
 from cli.errors import CommandFailed
 from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, count, each_line, format_of
 from cli.terminal import console, plain, progress_bar, progress_console, table
@@ -191,7 +191,7 @@ class _Desk:
         if accepted is not None:
             return _KNOWN if accepted == order.fingerprint else _CONFLICT
         nonsense = self._nonsense(order)
-        if nonsense is None and await start_backorder(self._client, order):
+        if nonsense is None and await start_backorder(self._client, order, task_queue=task_queue()):
             return _STARTED
         return await self._against_workflow(order, nonsense)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 
 import pytest
 
@@ -18,7 +19,8 @@ def _typed(demo: Terminal, commands: str) -> Typed:
 def kettle(demo: Terminal, readme: dict[str, str]) -> str:
     """The backorder that a Temporal SDK starts, once it has its share; its id."""
     demo.write("start_backorder.py", readme["start-backorder"])
-    assert "started backorder/SDK-1" in _typed(demo, readme["run-start-backorder"]).out
+    # in this process: an interpreter that ends after using a Temporal client now and then aborts (sdk-python#300)
+    runpy.run_path(str(demo.folder / "start_backorder.py"), run_name="__main__")
     demo.until("SDK-1", lambda p: p["claims"])
     return "SDK-1"
 

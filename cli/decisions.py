@@ -79,8 +79,8 @@ def resolve(
     Args:
         what: a backorder's id, or a purchase order's number such as PO-000012.
         resolution: for a backorder `retry` (ask all suppliers again), `cancel` or `dismiss`; for a purchase order
-            `acknowledged` (they confirmed by other means), `close_short` (buy the rest elsewhere), `withdraw` (cancel it
-            with the supplier) or `dismiss`.
+            `acknowledged` (they confirmed by other means), `close_short` (buy the rest elsewhere), `withdraw` (cancel
+            it with the supplier) or `dismiss`.
         note: why, for the story.
         wait: seconds to wait for the answer.
     """

@@ -233,6 +233,12 @@ CHECKS: tuple[Check, ...] = (
            where closed_at is not null and captured - refunded > worth""",
     ),
     Check(
+        "L5",
+        "closed backorders with money asked for and never answered: it may have been taken",
+        """select b.backorder_id, y.payment_id, y.kind, y.amount from backorder b join payment y using (backorder_id)
+           where b.closed_at is not null and y.state = 'requested'""",
+    ),
+    Check(
         "L6",
         "journal keys that were written more than once",
         "select key, count(*) as times from journal group by key having count(*) > 1",

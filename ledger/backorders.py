@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
 
-from domain.backorder_position import BackorderPosition, CancelledBy
+from domain.backorder_position import BackorderPosition, CancelledBy, PaymentState
 from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefused
 from domain.money import Worth, refund_due
 from domain.names import backorder_workflow_id
@@ -336,7 +336,7 @@ async def close(ledger: Ledger, backorder_id: str, *, key: str, at: datetime) ->
 
     Raises:
         NotFound: no such backorder.
-        BooksDoNotBalance: units are still open, or a refund is due.
+        BooksDoNotBalance: units are still open, a refund is due, or money was asked for and may still be taken.
     """
     async with ledger.fact(
         key=key, subject=backorder_workflow_id(backorder_id), kind="closed", at=at, facts={"text": "Closed"}
@@ -348,6 +348,11 @@ async def close(ledger: Ledger, backorder_id: str, *, key: str, at: datetime) ->
             raise BooksDoNotBalance(
                 f"backorder {backorder_id!r} cannot be closed: {now.open} units are open and "
                 f"{now.refund_due} {now.currency} are to be refunded"
+            )
+        if unanswered := [p.payment_id for p in now.payments if p.state is PaymentState.REQUESTED]:
+            raise BooksDoNotBalance(
+                f"backorder {backorder_id!r} cannot be closed: the provider has not answered {', '.join(unanswered)}, "
+                "so money may have been taken; ask it again under the same key, and settle that first"
             )
         return now
 

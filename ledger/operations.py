@@ -1,7 +1,7 @@
 """Everything that is asked of suppliers, from the plan to the answer: the public face of the outbox's modules.
 
-An operation is planned (`plan_place`, `plan_reduction`, `withdraw` ...), its bytes are stored once and sent as stored, and
-what became of it is written down (`record_send`, `give_up_change`; suppliers' own answers come through the inbox).
+An operation is planned (`plan_place`, `plan_reduction`, `withdraw` ...), its bytes are stored once and sent as stored,
+and what became of it is written down (`record_send`, `give_up_change`; suppliers' own answers come through the inbox).
 """
 
 from ledger.answers import give_up_change, record_send

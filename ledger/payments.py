@@ -23,7 +23,7 @@ _PAYMENT = """
 _DEPOSIT = """
     insert into payment (payment_id, backorder_id, kind, state, amount, currency, requested_at)
     select %(payment_id)s, backorder_id, 'deposit', 'requested', %(amount)s, currency, %(at)s
-    from backorder where backorder_id = %(id)s
+    from backorder where backorder_id = %(id)s and cancel_requested_at is null and ordered > shipped + cancelled
 """
 _LIVE_CHARGE = "select payment_id from payment where parcel_id = %s and kind = 'charge' and state <> 'declined'"
 _CHARGE = """
@@ -31,6 +31,7 @@ _CHARGE = """
     select %(payment_id)s, b.backorder_id, 'charge', 'requested', q.charge_amount, b.currency, q.parcel_id, %(at)s
     from parcel q join backorder b using (backorder_id)
     where q.parcel_id = %(parcel_id)s and q.backorder_id = %(id)s and q.voided_at is null and q.charge_amount > 0
+      and b.closed_at is null
 """
 _REFUND = """
     insert into payment (payment_id, backorder_id, kind, state, amount, currency, refunds, requested_at)
@@ -93,7 +94,11 @@ async def _payment(connection: Connection, payment_id: str) -> PlannedPayment:
 async def plan_deposit(
     ledger: Ledger, backorder_id: str, *, payment_id: str, at: datetime, amount: Decimal
 ) -> PlannedPayment:
-    """Write down a deposit before the provider is asked for it. A repeat returns the first plan. Raises: NotFound."""
+    """Write down a deposit before the provider is asked for it. A repeat returns the first plan.
+
+    Raises:
+        NotFound: nothing of the backorder is open, or it is being cancelled; no deposit is asked for.
+    """
     text = f"Asking for a deposit of {amount}"
     async with ledger.fact(
         key=f"{payment_id}/planned",
@@ -103,8 +108,10 @@ async def plan_deposit(
         facts={"text": text},
     ) as fact:
         if not fact.repeated:
+            await fact.connection.execute(_LOCK_BACKORDER, (backorder_id,))
             row = {"payment_id": payment_id, "id": backorder_id, "amount": amount, "at": at}
-            await fact.connection.execute(_DEPOSIT, row)
+            if (await fact.connection.execute(_DEPOSIT, row)).rowcount == 0:
+                raise NotFound(f"nothing of backorder {backorder_id!r} is open to ask a deposit for; ask for none")
         return await _payment(fact.connection, payment_id)
 
 
@@ -115,7 +122,7 @@ async def plan_charge(
 
     Returns:
         What to ask for; under the first key if a charge of this parcel is under way or done already. None if there is
-        nothing to charge: the parcel was voided, or a deposit covers it.
+        nothing to charge: the parcel was voided, a deposit covers it, or the backorder is closed.
     """
     async with ledger.fact(
         key=f"{payment_id}/planned", subject=backorder_workflow_id(backorder_id), kind="charge planned", at=at

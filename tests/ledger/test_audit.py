@@ -192,6 +192,11 @@ HANDS: dict[str, tuple[str, ...]] = {
         "update payment set amount = amount + 1 where payment_id = 'parcel/a/charge'",
         f"update parcel set charge_amount = charge_amount + 1 {A}",
     ),
+    "closed backorders with money asked for and never answered: it may have been taken": (
+        """insert into payment (payment_id, backorder_id, kind, state, amount, currency, requested_at)
+           select 'pending', backorder_id, 'deposit', 'requested', 1, currency, requested_at
+           from payment where payment_id = 'deposit/d'""",
+    ),
     "journal keys that were written more than once": (
         "alter table journal drop constraint journal_pkey",
         """insert into journal (key, subject, kind, at, facts)

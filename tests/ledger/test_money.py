@@ -87,6 +87,29 @@ async def test_a_deposit_covers_the_first_parcels(shop: Shop) -> None:
     await shop.balanced()
 
 
+async def test_no_deposit_is_asked_of_what_is_being_cancelled(shop: Shop) -> None:
+    """Found by the stateful test: such a deposit was taken after the close, and nobody gave it back."""
+    await shop.sourced("a")
+    await shop.cancel("a")
+    with pytest.raises(NotFound, match="ask for none"):
+        await payments.plan_deposit(shop.ledger, "a", payment_id="d", at=NOW, amount=Decimal(2))
+    await backorders.close(shop.ledger, "a", key="close", at=NOW)
+    await shop.balanced()
+
+
+async def test_a_backorder_is_not_closed_while_the_provider_may_still_take_money(shop: Shop) -> None:
+    await shop.sourced("a")
+    await payments.plan_deposit(shop.ledger, "a", payment_id="d", at=NOW, amount=Decimal(2))
+    await shop.cancel("a")
+    with pytest.raises(BooksDoNotBalance, match="has not answered d,"):
+        await backorders.close(shop.ledger, "a", key="close", at=NOW)
+    assert (await settle(shop, "d")).refund_due == 2
+    (refund,) = await payments.plan_refunds(shop.ledger, "a", at=NOW)
+    await settle(shop, refund.payment_id)
+    assert (await backorders.close(shop.ledger, "a", key="close", at=NOW)).closed_at
+    await shop.balanced()
+
+
 async def test_a_deposit_that_covers_a_whole_parcel_leaves_nothing_to_charge(shop: Shop) -> None:
     await shop.accept("a", "SHADE", 5, partial_shipment=True)
     await payments.plan_deposit(shop.ledger, "a", payment_id="d", at=NOW, amount=Decimal("105.00"))

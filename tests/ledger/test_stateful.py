@@ -484,7 +484,8 @@ def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> Non
                 database=None,
                 deadline=None,
                 print_blob=True,
-                phases=(Phase.generate, Phase.shrink),
+                # Who wins a race differs from run to run, which leads shrinking astray for minutes.
+                phases=(Phase.generate,),
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -15,18 +15,18 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.backorder import BackorderActivities
 from activities.errors import InTradeWords
+from activities.heartbeats import Heartbeats
 from activities.purchase_order import PurchaseOrderActivities
 from activities.settings import Settings
 from activities.world import World
 from domain.names import TASK_QUEUE
 from workflows.backorder import Backorder
+from workflows.connecting import connect
 from workflows.purchase_order import PurchaseOrder
 from workflows.tolerance import TolerantSignals
 
@@ -47,7 +47,7 @@ def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) 
         task_queue=task_queue,
         workflows=WORKFLOWS,
         activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
-        interceptors=[InTradeWords(), TolerantSignals()],
+        interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)
         ),
@@ -67,8 +67,7 @@ async def run_until_stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
-    config = ClientConfig.load_client_connect_config()
-    client = await Client.connect(**config, data_converter=pydantic_data_converter)
+    client = await connect()
     world = await World.open(settings)
     try:
         async with build_worker(client, world, task_queue=settings.task_queue):

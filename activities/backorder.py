@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.announcing import tell
+from activities.announcing import tell, wake_purchase_order
+from activities.privacy import kept_private, without
 from activities.receipts import keep_receipt
 from activities.steps import (
     Accepted,
@@ -34,12 +35,13 @@ from domain.backorder_position import (
     PaymentState,
 )
 from domain.calendars import end_of_day
-from domain.names import backorder_workflow_id, purchase_order_workflow_id
+from domain.names import SUPPLIER_MESSAGE, backorder_workflow_id, purchase_order_workflow_id
 from domain.orders import refuse_nonsense
 
 if TYPE_CHECKING:
     from activities.world import World
     from connectors.messages.rendering import NoticeContext
+    from ledger.backorders import Contact
 
 
 class BackorderActivities:
@@ -62,7 +64,7 @@ class BackorderActivities:
         settings = self._world.settings
         if await backorders.fingerprint(self._ledger, step.order.backorder_id) is None:
             refuse_nonsense(step.order, step.at)
-        policy = Policy(payment=settings.payment_terms(step.order.currency))
+        policy = settings.policy(step.order.currency)
         ordered_on = local_day(step.order.ordered_at or step.at, step.order.ship_to.zone)
         ship_by = step.order.promised_by or ordered_on + policy.law.default_ship_within
         position = await backorders.accept(
@@ -194,19 +196,20 @@ class BackorderActivities:
             if charge is None:  # the parcel was voided meanwhile, or costs nothing
                 return await backorders.position(self._ledger, step.backorder_id)
             planned = charge
-        result = await self._world.payments.charge(
-            key=planned.payment_id,
-            payment_method=planned.payment_method,
-            amount=planned.amount,
-            currency=planned.currency,
-        )
+        with kept_private(planned.payment_method):
+            result = await self._world.payments.charge(
+                key=planned.payment_id,
+                payment_method=planned.payment_method,
+                amount=planned.amount,
+                currency=planned.currency,
+            )
         return await payments.settle(
             self._ledger,
             planned.payment_id,
             at=step.at,
             outcome=result.outcome.value,
             reference=result.reference,
-            reason=result.reason,
+            reason=without(result.reason, [planned.payment_method]),
         )
 
     @activity.defn
@@ -226,18 +229,22 @@ class BackorderActivities:
         position = await backorders.position(self._ledger, step.backorder_id)
         contact = await backorders.contact(self._ledger, step.backorder_id)
         parcel = _parcel(position, step.duty.parcel_id)
-        label = await self._world.carrier.book(
-            parcel_id=parcel.parcel_id, ship_to=contact.ship_to, sku=position.sku, quantity=parcel.quantity
-        )
+        to = contact.ship_to
+        with kept_private(contact.name, to.name, to.street, to.postal_code, to.city):
+            label = await self._world.carrier.book(
+                parcel_id=parcel.parcel_id, ship_to=to, sku=position.sku, quantity=parcel.quantity
+            )
         await parcels.book(self._ledger, parcel.parcel_id, at=step.at, tracking=label.tracking)
         return await backorders.position(self._ledger, step.backorder_id)
 
     @activity.defn
     async def check_carrier(self, step: DutyStep) -> BackorderPosition:
-        """Ask whether the carrier holds the parcel, in case its own word was lost."""
+        """Ask whether the carrier holds what was booked, in case its own word was lost."""
         from ledger import backorders
 
-        await self._record_possession(step.duty.parcel_id or "")
+        for parcel in (await backorders.position(self._ledger, step.backorder_id)).parcels:
+            if parcel.state is ParcelState.BOOKED:
+                await self._record_possession(parcel.parcel_id)
         return await backorders.position(self._ledger, step.backorder_id)
 
     @activity.defn
@@ -255,29 +262,36 @@ class BackorderActivities:
         )
 
     @activity.defn
-    async def notify(self, step: NotifyStep) -> BackorderPosition:
-        """Write a notice into the books, send it, record that it was sent, and what it changes."""
+    async def notify(self, step: NotifyStep) -> None:
+        """Write a notice into the books, then mail it. A repeat is the same mail, by its Message-ID."""
         from connectors.messages.rendering import render_notice
         from ledger import backorders, notices
 
         kind = step.duty.notice
         if kind is None:
             raise ApplicationError("a duty to notify names no notice", non_retryable=True)
-        notice_id = step.key
         await notices.write(
             self._ledger,
             step.backorder_id,
-            notice_id=notice_id,
+            notice_id=step.notice_id,
             kind=kind,
             at=step.at,
             promised=step.duty.promised,
             silence=step.duty.silence,
             answer_by=step.duty.answer_by,
         )
-        context = await self._notice_context(step, notice_id)
-        await self._world.messages.send(render_notice(kind, context))
-        await notices.sent(self._ledger, notice_id, at=step.at)
-        if kind in {NoticeKind.DATE_CHANGED, NoticeKind.FIRST_DELAY, NoticeKind.RENEWED_DELAY}:
+        contact = await backorders.contact(self._ledger, step.backorder_id)
+        mail = render_notice(kind, await self._notice_context(step, contact))
+        with kept_private(contact.email, contact.email.partition("@")[0], contact.name):
+            await self._world.messages.send(mail)
+
+    @activity.defn
+    async def record_notice(self, step: NotifyStep) -> BackorderPosition:
+        """The mail left: from now on the notice counts, and the date it gave is the promise."""
+        from ledger import backorders, notices
+
+        await notices.sent(self._ledger, step.notice_id, at=step.at)
+        if step.duty.notice in {NoticeKind.DATE_CHANGED, NoticeKind.FIRST_DELAY, NoticeKind.RENEWED_DELAY}:
             await backorders.set_promise(
                 self._ledger,
                 step.backorder_id,
@@ -341,6 +355,9 @@ class BackorderActivities:
             if po_number:
                 await inbox.apply_events(self._ledger, po_number, at=step.at)
                 await tell(self._ledger, purchase_order_workflow_id(po_number), step.at)
+                # It did not apply this itself, so it must look again: nothing may be open on it any more.
+                task_queue = activity.info().task_queue
+                await wake_purchase_order(activity.client(), po_number, SUPPLIER_MESSAGE, task_queue=task_queue)
         if trouble:
             await backorders.raise_attention(
                 self._ledger, step.backorder_id, key=f"{step.key}/attention", at=step.at, what=trouble
@@ -381,7 +398,7 @@ class BackorderActivities:
         if event:
             await parcels.possess(self._ledger, parcel_id, event_id=event.event_id, at=event.possessed_at)
 
-    async def _notice_context(self, step: NotifyStep, notice_id: str) -> NoticeContext:
+    async def _notice_context(self, step: NotifyStep, contact: Contact) -> NoticeContext:
         from email.utils import parseaddr
 
         from connectors.messages.links import answer_link
@@ -390,13 +407,12 @@ class BackorderActivities:
 
         settings, duty = self._world.settings, step.duty
         position = await backorders.position(self._ledger, step.backorder_id)
-        contact = await backorders.contact(self._ledger, step.backorder_id)
         shop_name, shop_address = parseaddr(settings.mail_from)
         parcel = _parcel(position, duty.parcel_id) if duty.parcel_id else None
         declined = [p for p in position.payments if p.state is PaymentState.DECLINED]
         refunded = sum(p.amount for p in position.payments if p.kind is PaymentKind.REFUND)
         return NoticeContext(
-            key=notice_id,
+            key=step.notice_id,
             to=contact.email,
             shop_name=shop_name or shop_address,
             mail_domain=shop_address.rpartition("@")[2],
@@ -414,7 +430,7 @@ class BackorderActivities:
             if duty.promised
             else "our supplier has not given us a date",
             answer_url=answer_link(
-                settings.public_url, settings.link_secret.get_secret_value(), step.backorder_id, notice_id
+                settings.public_url, settings.link_secret.get_secret_value(), step.backorder_id, step.notice_id
             ),
             silence_means=duty.silence,
             answer_by=duty.answer_by,

@@ -1,4 +1,8 @@
-"""One place where errors become Temporal's: final ones are not retried, others wait as long as they were asked to."""
+"""One place where errors become Temporal's: final ones are not retried, others wait as long as they were asked to.
+
+What is raised here goes into histories, logs and the operators' screen, so it is our own words alone: the chain of
+causes is cut where it may quote what was sent (a mail server repeats the address it refuses).
+"""
 
 from typing import Any
 
@@ -16,6 +20,9 @@ class InTradeWords(Interceptor):
 
 class _Translating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        from psycopg import Error as DatabaseError
+        from pydantic import ValidationError
+
         from connectors.errors import Refused, Retryable, Undecodable, Unknown, Unsupported
         from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefused
 
@@ -26,11 +33,18 @@ class _Translating(ActivityInboundInterceptor):
                 str(final), type=type(final).__name__, non_retryable=True, category=ApplicationErrorCategory.BENIGN
             ) from final
         except (Refused, Undecodable, Unsupported) as final:
-            raise ApplicationError(str(final), type=type(final).__name__, non_retryable=True) from final
+            raise ApplicationError(str(final), type=type(final).__name__, non_retryable=True) from None
         except BooksDoNotBalance as defect:
             # Nothing was written. Retried, so that the workflow goes on by itself once the defect is mended.
-            raise ApplicationError(str(defect), type="BooksDoNotBalance") from defect
+            raise ApplicationError(str(defect), type="BooksDoNotBalance") from None
+        except DatabaseError as trouble:
+            # PostgreSQL's own words, without its DETAIL, which quotes the row.
+            words = str(trouble).partition("DETAIL:")[0].strip()
+            raise ApplicationError(words, type=type(trouble).__name__) from None
         except Retryable as later:
-            raise ApplicationError(str(later), type="Retryable", next_retry_delay=later.after) from later
+            raise ApplicationError(str(later), type="Retryable", next_retry_delay=later.after) from None
         except Unknown as unknown:
-            raise ApplicationError(str(unknown), type="Unknown") from unknown
+            raise ApplicationError(str(unknown), type="Unknown") from None
+        except ValidationError as defect:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in defect.errors())
+            raise ApplicationError(f"{defect.title} cannot be read: {wrong}", type="ValidationError") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from activities.world import World
     from connectors.suppliers.interface import Capabilities, Connector, Envelope, Request
     from ledger.operations import PlannedOperation, StoredOperation
+
+
+CHASE_TRIES = 6
+"""Tries at one reminder before the supplier counts as out of reach."""
 
 
 class PurchaseOrderActivities:
@@ -102,6 +106,26 @@ class PurchaseOrderActivities:
         return await self._position(step.po_number)
 
     @activity.defn
+    async def withdraw_by_hand(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Write the cancellation of the whole order, because an operator withdraws it."""
+        from ledger import operations
+
+        planned = await operations.withdraw_by_hand(self._ledger, step.po_number, key=step.key, at=step.at)
+        if planned:
+            await self._store(planned, step)
+        return await self._position(step.po_number)
+
+    @activity.defn
+    async def withdraw_unsent(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """End an order that never left the house: its backorders look elsewhere."""
+        from ledger import purchase_orders
+
+        await purchase_orders.freeze(self._ledger, step.po_number, key=f"{step.key}/frozen", at=step.at)
+        if (await self._position(step.po_number)).frozen_at:  # one without shares is closed by that
+            await purchase_orders.close_short(self._ledger, step.po_number, key=f"{step.key}/short", at=step.at)
+        return await self._told(step)
+
+    @activity.defn
     async def deliver(self, step: OperationStep) -> PurchaseOrderPosition:
         """Send stored bytes. If they may have left before, ask the supplier first and send only what did not arrive.
 
@@ -116,8 +140,12 @@ class PurchaseOrderActivities:
         connector = await self._world.supplier(stored.supplier_id)
         envelope = _envelope(stored)
         if stored.state == "unknown" and await self._found_at_supplier(connector, envelope, step):
-            return await self._told(step)
+            return await self._replied(step)
         if stored.state not in {"rendered", "unknown"}:
+            return await self._replied(step)
+        if stored.kind == "place" and (await self._position(step.po_number)).open == 0:
+            # Given up while nobody knew whether it had arrived. It has not, so it is not sent again.
+            await self._record(step, "refused", reason="it never arrived, and nobody wants it any more")
             return await self._told(step)
         # From here on the bytes may have left, whatever becomes of this process: say so first.
         await operations.record_send(
@@ -129,23 +157,22 @@ class PurchaseOrderActivities:
                 f"no answer from {stored.supplier_id}: {receipt.reason}. It is asked before anything is sent again",
                 type="Unknown",
             )
-        await operations.record_send(
-            self._ledger,
-            step.operation_id,
-            key=f"{step.operation_id}/{receipt.result}",
-            at=step.at,
-            result="delivered" if receipt.result is SendResult.DELIVERED else "refused",
-            reference=receipt.reference,
-            reason=receipt.reason,
-        )
+        # What the supplier said with it is kept first: once it counts as delivered, nobody asks again.
         await self._keep_reply(stored, receipt.events, at=step.at)
-        return await self._told(step)
+        taken = receipt.result is SendResult.DELIVERED
+        await self._record(
+            step, "delivered" if taken else "refused", reference=receipt.reference, reason=receipt.reason
+        )
+        return await self._replied(step)
 
     @activity.defn
     async def chase(self, step: OperationStep) -> PurchaseOrderPosition:
-        """Ask the supplier where its acknowledgement is; an answer that was lost on the way is taken."""
-        from connectors.errors import Unsupported
-        from ledger import operations, purchase_orders
+        """Ask the supplier where its acknowledgement is; an answer that was lost on the way is taken.
+
+        One that cannot be reached, however often it is tried, is as silent as one that says nothing.
+        """
+        from connectors.errors import Retryable, Unsupported
+        from ledger import inbox, operations, purchase_orders
 
         stored = await operations.stored_operation(self._ledger, step.operation_id)
         connector = await self._world.supplier(stored.supplier_id)
@@ -153,8 +180,12 @@ class PurchaseOrderActivities:
             status = await connector.lookup(_envelope(stored))
         except Unsupported:
             pass  # This supplier cannot be asked; the reminder is counted, and an operator is asked after the last one.
+        except Retryable:
+            if activity.info().attempt < CHASE_TRIES:
+                raise
         else:
             await self._keep_reply(stored, status.events, at=step.at)
+            await inbox.apply_events(self._ledger, step.po_number, at=step.at)
         await purchase_orders.chased(self._ledger, step.po_number, key=step.key, at=step.at)
         return await self._told(step)
 
@@ -261,10 +292,24 @@ class PurchaseOrderActivities:
         supplier_id = (await purchase_orders.position(self._ledger, po_number)).supplier_id
         return (await self._world.supplier(supplier_id)).capabilities
 
+    async def _replied(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Apply what came with a response, then tell the backorders."""
+        from ledger import inbox
+
+        await inbox.apply_events(self._ledger, step.po_number, at=step.at)
+        return await self._told(step)
+
     async def _position(self, po_number: str) -> PurchaseOrderPosition:
+        from pydantic import ValidationError
+
+        from connectors.errors import Unsupported
         from ledger import purchase_orders
 
-        capabilities = await self._capabilities(po_number)
+        try:
+            capabilities = await self._capabilities(po_number)
+        except (Unsupported, ValidationError):
+            # A connector that is missing or wrongly set up stops what is sent through it, not the order's books.
+            return await purchase_orders.position(self._ledger, po_number)
         return await purchase_orders.position(
             self._ledger,
             po_number,
@@ -298,6 +343,7 @@ class PurchaseOrderActivities:
         from connectors.suppliers.interface import Idempotency
         from ledger import operations
 
+        stored = await operations.stored_operation(self._ledger, step.operation_id)
         try:
             status = await connector.lookup(envelope)
         except Unsupported:
@@ -306,21 +352,27 @@ class PurchaseOrderActivities:
             return False  # It cannot be asked, but knows the same bytes when it sees them again.
         if not status.found:
             return False
+        await self._keep_reply(stored, status.events, at=step.at)
+        await self._record(step, "delivered", reference=status.reference, reason="found at the supplier when asked")
+        return True
+
+    async def _record(
+        self, step: OperationStep, result: Literal["delivered", "refused"], *, reason: str, reference: str | None = None
+    ) -> None:
+        from ledger import operations
+
         await operations.record_send(
             self._ledger,
             step.operation_id,
-            key=f"{step.operation_id}/delivered",
+            key=f"{step.operation_id}/{result}",
             at=step.at,
-            result="delivered",
-            reference=status.reference,
-            reason="found at the supplier when asked",
+            result=result,
+            reference=reference,
+            reason=reason,
         )
-        stored = await operations.stored_operation(self._ledger, step.operation_id)
-        await self._keep_reply(stored, status.events, at=step.at)
-        return True
 
     async def _keep_reply(self, stored: StoredOperation, events: Sequence[SupplierEvent], *, at: datetime) -> None:
-        """A business answer that came with the supplier's response goes the way of every message: inbox, then books."""
+        """A business answer that came with the supplier's response goes the way of every message: first the inbox."""
         from ledger import inbox
 
         if not events:
@@ -336,7 +388,6 @@ class PurchaseOrderActivities:
             at=at,
             events=events,
         )
-        await inbox.apply_events(self._ledger, stored.po_number, at=at)
 
 
 def _digest(text: str) -> str:

@@ -1,12 +1,14 @@
 """What a process of ours reads from its environment. The Temporal connection has its own: `temporalio.envconfig`."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import names
-from domain.backorder_position import PaymentTerms
+from domain.backorder_duty import Policy
+from domain.backorder_position import PaymentTerms, SourcingTerms
 from domain.values import Currency
 
 
@@ -54,6 +56,14 @@ class Settings(BaseSettings):
     """As JSON: orders of a higher goods value in that currency pay a deposit first; a currency left out never does."""
     deposit_share: Decimal = Decimal("0.2")
 
-    def payment_terms(self, currency: str) -> PaymentTerms:
-        """The terms for orders in one currency."""
-        return PaymentTerms(deposit_above=self.deposit_above.get(currency), deposit_share=self.deposit_share)
+    sourcing_retry_every: timedelta = timedelta(hours=6)
+    """How often supply is looked for again when no supplier was found."""
+    sourcing_give_up_after: timedelta = timedelta(days=14)
+    """When the seller cancels what no supplier was found for and no operator resolved."""
+
+    def policy(self, currency: str) -> Policy:
+        """The rules for orders in one currency that are accepted from now on."""
+        return Policy(
+            payment=PaymentTerms(deposit_above=self.deposit_above.get(currency), deposit_share=self.deposit_share),
+            sourcing=SourcingTerms(retry_every=self.sourcing_retry_every, give_up_after=self.sourcing_give_up_after),
+        )

@@ -54,9 +54,11 @@ class ReleaseStep(BackorderStep):
 
 
 class NotifyStep(DutyStep):
-    """Write, send and record one notice."""
+    """Write and mail one notice, or record that its mail left."""
 
     policy: Policy
+    notice_id: str
+    """The same for every try at the same notice, so that its mail has one Message-ID."""
 
 
 class AnswerStep(BackorderStep):

@@ -8,14 +8,13 @@ from psycopg import AsyncConnection, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
 from domain.names import TASK_QUEUE
 from ledger.book import Ledger
+from workflows.connecting import profile
 
-DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
 SECONDS_TO_CONNECT = 5
 
 
@@ -26,13 +25,12 @@ async def temporal_client() -> Client:
         CommandFailed: nobody answers there, or the profile cannot be read.
     """
     try:
-        profile = ClientConfig.load_client_connect_config()
+        chosen = profile()
     except (RuntimeError, ValueError, OSError) as unreadable:
         raise CommandFailed(f"the Temporal settings cannot be read: {unreadable}") from unreadable
-    profile.setdefault("target_host", DEFAULT_TEMPORAL_ADDRESS)
-    address = profile.get("target_host")
+    address = chosen.get("target_host")
     try:
-        return await Client.connect(**profile, data_converter=pydantic_data_converter)
+        return await Client.connect(**chosen, data_converter=pydantic_data_converter)
     except RuntimeError as unreachable:
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "

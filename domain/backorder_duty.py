@@ -213,9 +213,8 @@ def _wind_up(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
             notice=NoticeKind.CANCELLED,
         )
     if untold:
-        yield Duty(
-            kind=DutyKind.CLOSE, at=max(untold) + TELL_AT_MOST, why="nothing is owed but a mail that cannot be delivered"
-        )
+        why = "nothing is owed any more but a mail that cannot be delivered"
+        yield Duty(kind=DutyKind.CLOSE, at=max(untold) + TELL_AT_MOST, why=why)
     else:
         yield Duty(kind=DutyKind.CLOSE, at=now, why="nothing is owed any more")
 

@@ -8,12 +8,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 
 from activities.settings import Settings
 from activities.world import World
 from ledger.book import Ledger
+from workflows.connecting import connect
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,7 @@ async def from_environment() -> AsyncGenerator[Connections, None]:
         pydantic.ValidationError: a setting is missing or wrong.
         psycopg_pool.PoolTimeout: the ledger cannot be reached.
     """
-    temporal = await Client.connect(
-        **ClientConfig.load_client_connect_config(), data_converter=pydantic_data_converter, lazy=True
-    )
+    temporal = await connect(lazy=True)
     # pydantic-settings reads required fields from the environment, which type checkers cannot see
     world = await World.open(Settings())  # pyright: ignore[reportCallIssue]
     try:

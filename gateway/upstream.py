@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from domain.backorder_duty import Duty, Policy, next_duty
+from domain.backorder_duty import Duty, next_duty
 from domain.backorder_position import BackorderPosition, Status
 from domain.errors import NotFound, OrderConflict, OrderRefused
 from domain.orders import Order
@@ -123,7 +123,7 @@ async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> B
         return view_of_order(await _just_started(connections, backorder_id))
     duty = await _duty_of_workflow(connections, position)
     if duty is None and position.closed_at is None:
-        duty = next_duty(position, Policy(payment=connections.settings.payment_terms(position.currency)), now)
+        duty = next_duty(position, connections.settings.policy(position.currency), now)
     return view_of_position(position, duty, await backorders.story(connections.ledger, backorder_id))
 
 

@@ -188,8 +188,7 @@ def _law_broken(violation: CheckViolation) -> BooksDoNotBalance:
     law = constraint[:2].upper()  # the constraint that holds a law is named after it: l3_no_share_without_supply
     broken = f"{law}: {LAWS[law]}" if law in LAWS else f"The check {constraint} of table {violation.diag.table_name}."
     return BooksDoNotBalance(
-        f"{broken} This would be broken; nothing was written. It is a defect of ours: report it with this message. "
-        f"{violation.diag.message_detail or ''}".strip()
+        f"{broken} This would be broken; nothing was written. It is a defect of ours: report it with this message."
     )
 
 

@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
         TextStep,
     )
     from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
-    from domain.backorder_position import Answer, BackorderPosition, CancelledBy, ParcelState
+    from domain.backorder_position import Answer, BackorderPosition, CancelledBy, NoticeKind, ParcelState
     from workflows import backorder_contract as contract
     from workflows.backorder_contract import (
         BackorderInput,
@@ -47,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
         Standing,
     )
     from workflows.backorder_story import current_details
-    from workflows.durably import IN_THE_BOOKS, OUTSIDE, TRY_AGAIN_AFTER, run_to_completion, text_of
+    from workflows.durably import IN_THE_BOOKS, OUTSIDE, Stuck, reason_of, run_to_completion, text_of
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
 
@@ -82,9 +82,9 @@ class Backorder:
         self._order = order
         self._position: BackorderPosition | None = None
         self._policy = carried.policy or Policy()
-        self._steps = dict(carried.steps)
+        self._steps: dict[str, int] = {}
         self._postponed: dict[DutyKind, datetime] = {}
-        self._stuck: dict[DutyKind, int] = {}
+        self._stuck: dict[DutyKind, Stuck] = {}
         self._asked: deque[Asked] = deque()
         self._cancelling: list[Asked] = []
         self._receipts: deque[str] = deque()
@@ -108,6 +108,8 @@ class Backorder:
                 await self._take_receipt(self._receipts.popleft())
             elif self._asked:
                 await self._answer(self._asked.popleft())
+            elif self._cancelling and self._unwound:
+                self._reply_to_cancels()
             elif self._closed:
                 if await self._handlers_done():
                     break
@@ -190,9 +192,12 @@ class Backorder:
             )
         except ActivityError as refused:
             # An order that cannot be accepted ends here, with the reason; nothing was done for it.
-            if isinstance(refused.cause, ApplicationError):
-                raise refused.cause from refused
-            raise
+            if not isinstance(refused.cause, ApplicationError):
+                raise
+            for asked in self._asked:
+                asked.refused = refused.cause
+            await run_to_completion(workflow.wait_condition(workflow.all_handlers_finished))
+            raise refused.cause from refused
         self._policy, self._accepted = accepted.policy, True
         self._stand(accepted.position)
 
@@ -220,7 +225,7 @@ class Backorder:
                     await self._resolve(asked, request)
         except ActivityError as failed:
             # What one asker got wrong (an unknown notice) is told to that asker and hurts nobody else.
-            asked.refused = ApplicationError(str(failed.cause or failed), type="Refused", non_retryable=True)
+            asked.refused = ApplicationError(reason_of(failed), type="Refused", non_retryable=True)
 
     async def _cancel(self, asked: Asked, request: CancelRequest) -> None:
         if self._standing.open == 0:
@@ -257,19 +262,19 @@ class Backorder:
         try:
             self._stand(await self._perform(duty))
         except ActivityError as failed:
-            await self._put_off(duty, str(failed.cause or failed))
+            await self._put_off(duty, reason_of(failed))
         else:
             still = self._next_duty()
             if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
                 # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
                 await self._put_off(duty, "it made no difference")
-                return
-            if self._stuck.pop(duty.kind, 0):
-                await self._settle_attention(f"done at last: {duty.why}")
-        if self._cancelling and self._unwound:
-            for asked in self._cancelling:
-                asked.reply = self._cancel_reply(known=False)
-            self._cancelling.clear()
+            elif stuck := self._stuck.pop(duty.kind, None):
+                await self._settle_need(stuck.need, f"done at last: {duty.why}")
+
+    def _reply_to_cancels(self) -> None:
+        for asked in self._cancelling:
+            asked.reply = self._cancel_reply(known=False)
+        self._cancelling.clear()
 
     async def _perform(self, duty: Duty) -> BackorderPosition:
         kind, about = duty.kind, duty.why
@@ -282,14 +287,13 @@ class Backorder:
                 about,
             )
         if kind is DutyKind.ASK_OPERATOR:
-            return await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=about), about)
+            await self._raise_attention(about)
+            return self._standing
         if kind is DutyKind.CHECK_CARRIER:
             self._postponed[kind] = workflow.now() + timedelta(days=1)
             return await self._step(Do.check_carrier, DutyStep(**self._about(kind), duty=duty), about)
         if duty.notice is not None:
-            return await self._step(
-                Do.notify, NotifyStep(**self._about(duty.notice), duty=duty, policy=self._policy), about
-            )
+            return await self._tell(duty, duty.notice)
         with_duty = {
             DutyKind.CHARGE_DEPOSIT: Do.take_payment,
             DutyKind.CHARGE: Do.take_payment,
@@ -301,6 +305,21 @@ class Backorder:
             return await self._step(with_duty[kind], DutyStep(**self._about(kind), duty=duty), about)
         plain = {DutyKind.SOURCE: Do.source, DutyKind.REFUND: Do.refund, DutyKind.CLOSE: Do.close}
         return await self._step(plain[kind], BackorderStep(**self._about(kind)), about)
+
+    async def _tell(self, duty: Duty, notice: NoticeKind) -> BackorderPosition:
+        """Mail first, then record: a notice that is on record was really sent (16 CFR 435.2 counts no other).
+
+        The second step waits for the books however long they are gone. A try whose mail left but was not known to have
+        left is made again under the same id, with the same Message-ID.
+        """
+        told = sum(1 for sent in self._standing.notices if sent.kind is notice)
+        notice_id = f"{contract.workflow_id(self._id)}/{notice}/{told + 1}"
+        if duty.promised is not None:
+            notice_id += f"/{duty.promised}"  # another date is another notice
+        of: dict[str, Any] = {"duty": duty, "policy": self._policy, "notice_id": notice_id}
+        await self._step(Do.notify, NotifyStep(**self._about(notice), **of), duty.why)
+        sent = NotifyStep(**self._about(f"{notice}-sent"), **of)
+        return await self._step(Do.record_notice, sent, "record that the mail left")
 
     async def _unwind(self) -> BackorderPosition:
         """Undo what was done, last first. Every step was written into the books before it was taken, so none is missed.
@@ -316,13 +335,32 @@ class Backorder:
         return await self._step(Do.release_supply, step, "give shares and goods to the next in rank")
 
     async def _put_off(self, duty: Duty, reason: str) -> None:
-        tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
-        wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
-        self._postponed[duty.kind] = workflow.now() + wait
-        text = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
-        self._stand(
-            await self._step(Do.raise_attention, TextStep(**self._about("attention"), text=text), "ask an operator")
-        )
+        before = self._stuck.get(duty.kind)
+        asked = before is not None and before.need in (self._standing.attention or "")
+        need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
+        if before and asked:
+            need = before.need  # said already, and not dismissed
+        stuck = self._stuck[duty.kind] = Stuck(tries=before.tries + 1 if before else 1, need=need)
+        self._postponed[duty.kind] = workflow.now() + stuck.wait
+        if asked:
+            await self._look()
+        else:
+            await self._raise_attention(need)
+
+    async def _raise_attention(self, need: str) -> None:
+        """Ask an operator for something, next to what is asked already."""
+        text = " ".join(filter(None, [self._standing.attention, need]))
+        step = TextStep(**self._about("attention"), text=text)
+        self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
+
+    async def _settle_need(self, need: str, how: str) -> None:
+        """One thing is not asked any more; the others are."""
+        others = " ".join((self._standing.attention or "").replace(need, "").split())
+        if not others:
+            await self._settle_attention(how)
+        elif others != self._standing.attention:
+            step = TextStep(**self._about("attention"), text=others)
+            self._stand(await self._step(Do.raise_attention, step, how))
 
     async def _settle_attention(self, how: str) -> None:
         if self._standing.attention:
@@ -357,7 +395,7 @@ class Backorder:
         return await self._handlers_done()
 
     def _continue_as_new(self) -> None:
-        carried = Carried(accepted=True, policy=self._policy, steps=self._steps)
+        carried = Carried(accepted=True, policy=self._policy)
         workflow.continue_as_new(self._order.model_copy(update={"carried": carried}))
 
     # --- what the story is told with ----------------------------------------------------------------------------------
@@ -387,9 +425,12 @@ class Backorder:
         return next_duty(self._standing, self._policy, workflow.now(), self._postponed)
 
     def _key(self, step: str) -> str:
-        """Workflow id, step, and how often it was taken: what the ledger and the outside world know this effect by."""
+        """Workflow id, step, run, and how often the run took it: what the ledger knows this fact by.
+
+        What the outside world knows an effect by (payment, parcel, notice) is made of the effect itself.
+        """
         number = self._steps[step] = self._steps.get(step, 0) + 1
-        return f"{contract.workflow_id(self._id)}/{step}/{number}"
+        return f"{contract.workflow_id(self._id)}/{step}/{workflow.info().run_id[:8]}.{number}"
 
     def _about(self, step: str) -> dict[str, Any]:
         return {"backorder_id": self._id, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}

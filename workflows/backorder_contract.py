@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict
 from temporalio.common import SearchAttributeKey
 
 from domain import names
@@ -133,8 +133,6 @@ class Carried(Frozen):
 
     accepted: bool = False
     policy: Policy | None = None
-    steps: dict[str, int] = Field(default_factory=dict)
-    """How often each step was taken, so that keys stay unique."""
 
 
 class BackorderInput(Order):
@@ -143,5 +141,7 @@ class BackorderInput(Order):
     One model on purpose: the SDK decodes without types when a sender gives fewer arguments than `run` takes, so an
     optional second argument would turn every order into a plain dict.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a refusal is read by many, and must not quote the customer
 
     carried: Carried | None = None

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError
 
 T = TypeVar("T")
 
@@ -19,8 +20,10 @@ class Limits:
     """Time limits of one kind of step."""
 
     schedule_to_close: timedelta | None
-    start_to_close: timedelta = timedelta(minutes=1)
-    heartbeat: timedelta = timedelta(seconds=45)
+    start_to_close: timedelta = timedelta(minutes=2)
+    """Two exchanges at most (look up, then send), each of which ends by itself before."""
+    heartbeat: timedelta = timedelta(seconds=15)
+    """`activities.heartbeats` says that a step lives; without it for this long, another worker takes it."""
     retry: RetryPolicy = field(
         default_factory=lambda: RetryPolicy(
             initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)
@@ -54,6 +57,28 @@ async def run_to_completion(step: Coroutine[Any, Any, T]) -> T:
         except Exception:  # noqa: BLE001 - the step's own failure is raised from its result below
             pass
     return task.result()
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A duty that could not be done: how often it was tried, and what an operator was told of it."""
+
+    tries: int
+    need: str
+
+    @property
+    def wait(self) -> timedelta:
+        """Until the next try."""
+        doublings = min(self.tries - 1, 10)
+        return min(TRY_AGAIN_AFTER * (1 << doublings), timedelta(hours=1))
+
+
+def reason_of(failed: ActivityError) -> str:
+    """What was wrong at the bottom of it: that a time limit passed says less than the failure it cut short."""
+    cause: BaseException = failed
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return str(cause)
 
 
 def text_of(raw: RawValue) -> str:

@@ -5,16 +5,16 @@ changes, ship notices, receipts, refusals, silence. As in `backorder.py` the led
 does the duty that is due (`domain.purchase_order_duty`) or waits for the next one or a message.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     import pydantic
@@ -28,9 +28,14 @@ with workflow.unsafe.imports_passed_through():
         PurchaseOrderTextStep,
     )
     from domain.purchase_order_duty import PurchaseOrderDuty, PurchaseOrderDutyKind, is_over, next_duty
-    from domain.purchase_order_position import PurchaseOrderPosition
+    from domain.purchase_order_position import (
+        OperationKind,
+        OperationPosition,
+        OperationState,
+        PurchaseOrderPosition,
+    )
     from workflows import purchase_order_contract as contract
-    from workflows.durably import IN_THE_BOOKS, OUTSIDE, TRY_AGAIN_AFTER, run_to_completion, text_of
+    from workflows.durably import IN_THE_BOOKS, OUTSIDE, Stuck, reason_of, run_to_completion, text_of
     from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
     from workflows.purchase_order_story import current_details
 
@@ -51,6 +56,7 @@ class Asked:
 
     request: Hold | Resolve | None
     reply: Standing | None = None
+    refused: ApplicationError | None = None
 
 
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
@@ -63,13 +69,16 @@ class PurchaseOrder:
         self._start = start
         self._po_number = start.po_number
         self._position: PurchaseOrderPosition | None = None
-        self._steps = dict(start.steps)
+        self._steps: dict[str, int] = {}
         self._postponed: dict[PurchaseOrderDutyKind, datetime] = {}
-        self._stuck: dict[PurchaseOrderDutyKind, int] = {}
+        self._stuck: dict[PurchaseOrderDutyKind, Stuck] = {}
         self._asked: deque[Asked] = deque()
         self._receipts: deque[str] = deque(start.receipts)
         self._messages_wait = True  # whatever came before this run started is in the inbox
         self._shares_changed = start.shares_changed
+        self._withdrawing = start.withdrawing
+        self._withdrawn = start.withdrawn
+        self._button_heeded = False
         self._indexed: tuple[Any, ...] = ()
 
     @workflow.run
@@ -84,6 +93,12 @@ class PurchaseOrder:
                 await self._apply_messages()
             elif self._asked:
                 await self._answer(self._asked.popleft())
+            elif self._cancel_unheeded:
+                self._button_heeded = self._withdrawing = True
+            elif self._withdrawing and self._may_withdraw:
+                await self._withdraw()
+            elif self._withdrawn and self._withdrawal_refused:
+                await self._tell_refusal()
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
             elif is_over(self._standing):
@@ -126,7 +141,7 @@ class PurchaseOrder:
 
     @workflow.update(
         name=contract.RESOLVE,
-        description="An operator's decision when attention is needed: acknowledged, close_short or dismiss.",
+        description="An operator's decision when attention is needed: acknowledged, close_short, withdraw or dismiss.",
     )
     async def resolve(self, request: Resolve) -> Standing:
         """Carry out the decision."""
@@ -140,7 +155,9 @@ class PurchaseOrder:
     async def _ask(self, request: Hold | Resolve | None) -> Standing:
         asked = Asked(request)
         self._asked.append(asked)
-        await workflow.wait_condition(lambda: asked.reply is not None)
+        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
+        if asked.refused:
+            raise asked.refused
         return asked.reply or self.standing()
 
     # --- steps, in the order of the story -----------------------------------------------------------------------------
@@ -157,29 +174,67 @@ class PurchaseOrder:
         self._stand(await self._step(Do.take_receipts, step, f"{len(raws)} receipts signalled to this order"))
 
     async def _answer(self, asked: Asked) -> None:
-        match asked.request:
-            case None:
-                self._stand(
-                    await self._step(
-                        Do.release_now, PurchaseOrderStep(**self._about("release-now")), "released by hand"
-                    )
-                )
-            case Hold(held=held):
-                about = "held by hand" if held else "no longer held"
-                self._stand(await self._step(Do.hold, HoldStep(**self._about("hold"), held=held), about))
-            case Resolve() as request:
-                await self._resolve(request)
-        asked.reply = self.standing()
+        try:
+            match asked.request:
+                case None:
+                    step = PurchaseOrderStep(**self._about("release-now"))
+                    self._stand(await self._step(Do.release_now, step, "released by hand"))
+                case Hold(held=held):
+                    about = "held by hand" if held else "no longer held"
+                    self._stand(await self._step(Do.hold, HoldStep(**self._about("hold"), held=held), about))
+                case Resolve() as request:
+                    await self._resolve(request)
+        except ActivityError as failed:
+            # What one operator asked for cannot be done: that is told to that operator, and the order goes on.
+            asked.refused = ApplicationError(reason_of(failed), type="Refused", non_retryable=True)
+        else:
+            asked.reply = self.standing()
 
     async def _resolve(self, request: Resolve) -> None:
         about = f"operator: {request.resolution}{f' ({request.note})' if request.note else ''}"
-        if request.resolution is PurchaseOrderResolution.ACKNOWLEDGED:
+        decision = request.resolution
+        if decision is PurchaseOrderResolution.CLOSE_SHORT and self._standing.frozen_at is None:
+            decision = PurchaseOrderResolution.WITHDRAW  # nothing of an order that still collects can be short
+        if decision is PurchaseOrderResolution.ACKNOWLEDGED:
             step = PurchaseOrderTextStep(**self._about("acknowledged"), text=about)
             self._stand(await self._step(Do.acknowledge_by_hand, step, about))
-        elif request.resolution is PurchaseOrderResolution.CLOSE_SHORT:
+        elif decision is PurchaseOrderResolution.CLOSE_SHORT:
             self._stand(await self._step(Do.close_short, PurchaseOrderStep(**self._about("close-short")), about))
         self._postponed.clear()
         await self._settle_attention(about)
+        if decision is PurchaseOrderResolution.WITHDRAW:
+            self._withdrawing = True
+            if self._may_withdraw:  # else as soon as it is known whether the order reached the supplier
+                await self._withdraw()
+
+    async def _withdraw(self) -> None:
+        """Close what never left the house; else ask the supplier to cancel, and say so if it cannot be asked."""
+        self._withdrawing = False
+        place = self._standing.place
+        if is_over(self._standing):
+            return
+        if place is None or place.state is OperationState.RENDERED:
+            step = PurchaseOrderStep(**self._about("withdraw-unsent"))
+            self._stand(await self._step(Do.withdraw_unsent, step, "withdrawn by hand before it was sent"))
+            return
+        if self._standing.terms.can_cancel and not self._cancellation:
+            step = PurchaseOrderStep(**self._about("withdraw-by-hand"))
+            self._stand(await self._step(Do.withdraw_by_hand, step, "withdrawn by hand: ask the supplier"))
+        if asked := self._cancellation:
+            self._withdrawn = asked.operation_id
+        elif self._standing.open:
+            await self._raise_attention(
+                f"{self._standing.supplier_name} cannot be asked by us to cancel {self._po_number}. Call them; "
+                "then resolve with 'close_short' if nothing will come."
+            )
+
+    async def _tell_refusal(self) -> None:
+        """The supplier does not cancel: the order goes on, and whoever withdrew it must know."""
+        self._withdrawn = None
+        await self._raise_attention(
+            f"{self._standing.supplier_name} did not agree to cancel {self._po_number}; the goods will come. Call "
+            "them; then resolve with 'close_short' if they will not, or with 'dismiss'."
+        )
 
     async def _do(self, duty: PurchaseOrderDuty) -> None:
         """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; messages go on."""
@@ -187,7 +242,9 @@ class PurchaseOrder:
         try:
             self._stand(await self._perform(duty))
         except ActivityError as failed:
-            await self._put_off(duty, str(failed.cause or failed))
+            if duty.kind is PurchaseOrderDutyKind.REDUCE:
+                self._shares_changed = True  # still to be asked for
+            await self._put_off(duty, reason_of(failed))
         else:
             still = self._next_duty()
             if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
@@ -195,8 +252,8 @@ class PurchaseOrder:
                 await self._put_off(duty, "it made no difference")
                 return
             self._postponed.pop(duty.kind, None)
-            if self._stuck.pop(duty.kind, 0):
-                await self._settle_attention(f"done at last: {duty.why}")
+            if stuck := self._stuck.pop(duty.kind, None):
+                await self._settle_need(stuck.need, f"done at last: {duty.why}")
 
     async def _perform(self, duty: PurchaseOrderDuty) -> PurchaseOrderPosition:
         kind = duty.kind
@@ -226,12 +283,29 @@ class PurchaseOrder:
         return await self._step(plain[kind], PurchaseOrderStep(**self._about(kind)), duty.why)
 
     async def _put_off(self, duty: PurchaseOrderDuty, reason: str) -> None:
-        tries = self._stuck[duty.kind] = self._stuck.get(duty.kind, 0) + 1
-        wait = min(TRY_AGAIN_AFTER * 2 ** (tries - 1), timedelta(hours=1))
-        self._postponed[duty.kind] = workflow.now() + wait
-        text = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause."
-        step = PurchaseOrderTextStep(**self._about("attention"), text=text)
+        before = self._stuck.get(duty.kind)
+        asked = before is not None and before.need in (self._standing.attention or "")
+        need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause."
+        if before and asked:
+            need = before.need  # said already, and not dismissed
+        stuck = self._stuck[duty.kind] = Stuck(tries=before.tries + 1 if before else 1, need=need)
+        self._postponed[duty.kind] = workflow.now() + stuck.wait
+        if asked:
+            self._messages_wait = True  # look how it stands; nothing more is to be said
+        else:
+            await self._raise_attention(need)
+
+    async def _raise_attention(self, need: str) -> None:
+        """Ask an operator for something; the ledger keeps it next to what is asked already."""
+        step = PurchaseOrderTextStep(**self._about("attention"), text=need)
         self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
+
+    async def _settle_need(self, need: str, how: str) -> None:
+        """One thing is not asked any more; the others are."""
+        others = " ".join((self._standing.attention or "").replace(need, "").split())
+        await self._settle_attention(how)
+        if others:
+            await self._raise_attention(others)
 
     async def _settle_attention(self, how: str) -> None:
         if self._standing.attention:
@@ -240,12 +314,18 @@ class PurchaseOrder:
 
     async def _wait_for(self, duty: PurchaseOrderDuty | None) -> None:
         timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
-        with suppress(TimeoutError):
+        try:
             await workflow.wait_condition(
                 lambda: self._messages_wait or bool(self._asked) or bool(self._receipts),
                 timeout=timeout,
                 timeout_summary=None if duty is None else duty.why[:180],
             )
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            # The request stays readable in `cancellation_reason`; the loop treats it as the decision to withdraw.
+            if task := asyncio.current_task():
+                task.uncancel()
 
     async def _handlers_done(self) -> bool:
         """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
@@ -256,8 +336,9 @@ class PurchaseOrder:
         workflow.continue_as_new(
             self._start.model_copy(
                 update={
-                    "steps": self._steps,
                     "shares_changed": self._shares_changed,
+                    "withdrawing": self._withdrawing or self._cancel_unheeded,
+                    "withdrawn": self._withdrawn,
                     "receipts": tuple(self._receipts),
                 }
             )
@@ -271,6 +352,31 @@ class PurchaseOrder:
         return self._position
 
     @property
+    def _cancel_unheeded(self) -> bool:
+        """The UI's cancel button was pressed, and nothing was done about it yet."""
+        return workflow.cancellation_reason() is not None and not self._button_heeded
+
+    @property
+    def _may_withdraw(self) -> bool:
+        """It is known what left the house: never sent at all, or nothing is on its way just now. Or all is over."""
+        pending = self._standing.pending
+        if pending is None or pending.state is OperationState.DELIVERED or is_over(self._standing):
+            return True
+        return pending.kind is OperationKind.PLACE and pending.state is OperationState.RENDERED
+
+    @property
+    def _cancellation(self) -> OperationPosition | None:
+        """The cancellation that the supplier has still to answer."""
+        pending = self._standing.pending
+        return pending if pending and pending.kind is OperationKind.CANCEL else None
+
+    @property
+    def _withdrawal_refused(self) -> bool:
+        """The supplier answered the cancellation with no. Silence and unclear words ask an operator by themselves."""
+        answered = [o for o in self._standing.operations if o.operation_id == self._withdrawn and o.answered_at]
+        return any(o.verdict in {"refused", "partly"} for o in answered) and not is_over(self._standing)
+
+    @property
     def _long_history(self) -> bool:
         limit = self._start.events_per_run
         if limit is not None:
@@ -282,8 +388,9 @@ class PurchaseOrder:
         return next_duty(self._standing, now, self._postponed, shares_changed=self._shares_changed)
 
     def _key(self, step: str) -> str:
+        """Workflow id, step, run, and how often the run took it: an order that ended and woke has other keys."""
         number = self._steps[step] = self._steps.get(step, 0) + 1
-        return f"{contract.workflow_id(self._po_number)}/{step}/{number}"
+        return f"{contract.workflow_id(self._po_number)}/{step}/{workflow.info().run_id[:8]}.{number}"
 
     def _about(self, step: str) -> dict[str, Any]:
         return {"po_number": self._po_number, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}

@@ -47,9 +47,11 @@ class PurchaseOrderInput(Frozen):
     po_number: str
     events_per_run: int | None = Field(default=None, ge=20)
     """Continue as new after this many history events instead of when the server suggests it (for tests and drills)."""
-    steps: dict[str, int] = Field(default_factory=dict)
-    """Carried over continue-as-new: how often each step was taken, so that keys stay unique."""
     shares_changed: bool = False
+    withdrawing: bool = False
+    """Carried over continue-as-new: an operator withdraws the order, and it could not be done yet."""
+    withdrawn: str | None = None
+    """Carried over continue-as-new: the operation that asks the supplier to cancel, until it is answered."""
     receipts: tuple[str, ...] = ()
     """Carried over continue-as-new: receipts signalled but not yet stored, as JSON text."""
 
@@ -67,6 +69,9 @@ class PurchaseOrderResolution(StrEnum):
     """The supplier confirmed by other means, as ordered."""
     CLOSE_SHORT = "close_short"
     """Nothing more will come; buy the rest elsewhere."""
+    WITHDRAW = "withdraw"
+    """Withdraw the order: close it if nothing was sent, else ask the supplier to cancel. The same as "Request
+    Cancellation" in the Temporal UI. If it cannot be cancelled, attention says so."""
     DISMISS = "dismiss"
 
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from activities.settings import Settings
@@ -33,6 +34,8 @@ def _default(value: object) -> str:
             return json.dumps({currency: int(amount) for currency, amount in amounts.items()})
         case bool():
             return str(value).lower()
+        case timedelta():
+            return str(TypeAdapter(timedelta).dump_python(value, mode="json"))
         case "":
             return "empty"
         case _:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from temporalio.client import Client
 
 from gateway.app import create_app
@@ -45,15 +45,19 @@ async def test_without_temporal_it_lives_but_is_not_ready_and_takes_nothing(shop
         assert "Temporal" in problem_of(ready, "unavailable")["detail"]
 
 
+def _as_text(value: object) -> str:
+    """A setting as it stands in an environment: secrets in clear, mappings as JSON."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return TypeAdapter(dict[str, object]).dump_json(value).decode() if isinstance(value, dict) else str(value)
+
+
 async def test_it_serves_as_a_process_until_it_is_told_to_stop(shop: Shop, tmp_path: Path) -> None:
     settings = shop.world.settings
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {
-        f"PROMISEKEEPER_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in settings
-    } | {
+    environment = {f"PROMISEKEEPER_{name.upper()}": _as_text(value) for name, value in settings} | {
         "PROMISEKEEPER_GATEWAY_PORT": str(port),
         "TEMPORAL_ADDRESS": shop.client.service_client.config.target_host,
     }

@@ -302,6 +302,7 @@ def settings_for(outside: OutsideWorld, ledger_dsn: str, task_queue: str, change
         {
             "ledger_dsn": ledger_dsn,
             "task_queue": task_queue,
+            "sourcing_retry_every": timedelta(days=3),  # each look takes a test about a second
             "api_key": "upstream-key",
             "link_secret": "a secret for links that is long enough",
             "smtp_host": where.smtp_host,

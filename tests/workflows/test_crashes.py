@@ -1,0 +1,126 @@
+"""The worker is killed in the middle of a step, as by a power cut; another takes over, and nothing happens twice."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from temporalio.client import WorkflowHandle
+
+from tests.workflows.shop import Shop
+
+ROOT = Path(__file__).parents[2]
+SOON = timedelta(seconds=40)
+"""More than a dead worker's heartbeat and its workflow tasks are waited for; the workflow's own clock is moved on."""
+
+
+@dataclass
+class Workers:
+    """Worker processes on a task queue of their own, which the shop's orders go to."""
+
+    shop: Shop
+    environment: dict[str, str]
+    log: Path
+    process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start `worker.py` as production does."""
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "worker.py", cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+
+    async def kill(self) -> None:
+        """End it without any warning."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        assert await self.process.wait() == -signal.SIGKILL
+
+    async def replaced(self, *stories: WorkflowHandle[Any, Any]) -> None:
+        """Kill it, start another, and let the time pass after which the dead one is given up."""
+        await self.kill()
+        await self.start()
+        for story in stories:
+            await self.shop.forward(story, SOON)
+
+
+@pytest.fixture
+async def workers(shop: Shop, tmp_path: Path) -> AsyncIterator[Workers]:
+    """One worker process, and the means to replace it. The shop's own worker polls another queue and idles."""
+    shop.task_queue = f"killed-{shop.run}"
+    settings = shop.world.settings.model_copy(update={"task_queue": shop.task_queue})
+    environment = {
+        **os.environ,
+        "TEMPORAL_ADDRESS": shop.client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": shop.client.namespace,
+        **{f"PROMISEKEEPER_{name.upper()}": plain(value) for name, value in settings},
+    }
+    workers = Workers(shop, environment, tmp_path / "worker.log")
+    await workers.start()
+    try:
+        yield workers
+    finally:
+        await workers.kill()
+
+
+def plain(value: object) -> str:
+    """A setting as the environment holds it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value, default=str) if isinstance(value, dict | bool | None) else str(value)
+
+
+async def test_killed_while_a_cancellation_is_half_done_another_worker_finishes_it_once(
+    shop: Shop, workers: Workers
+) -> None:
+    await shop.order(sku="CHAIR", quantity=2)
+    await shop.until(lambda p: any(x.state == "booked" for x in p.parcels))
+    await shop.outside.carrier.fail_next("slow", 1, on="void", seconds=4)
+    cancel = asyncio.create_task(shop.cancel())
+    await shop.until(lambda p: p.cancel_requested_at is not None)
+    await workers.replaced(shop.backorder())
+    assert (await cancel)["outcome"] == "cancelled"
+    await shop.closed()
+    books = await shop.outside.payments.books()
+    assert (books.charged, books.refunded) == (Decimal("104.70"), Decimal("104.70"))
+    assert [p.kind for p in books.payments] == ["charge", "refund"]
+    assert [p.state for p in (await shop.outside.carrier.books()).parcels] == ["voided"]
+    assert await shop.free("CHAIR") == 3
+
+
+async def test_killed_while_a_purchase_order_is_being_sent_the_supplier_still_gets_it_once(
+    shop: Shop, workers: Workers
+) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    await shop.supplier().fail_next("slow", 1, on="place", seconds=4)
+    await shop.po(po_number).execute_update("release_now")
+    await shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "unknown")
+    await workers.replaced(shop.po(po_number))
+    await shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
+    books = await shop.supplier().books()
+    assert [o.po_number for o in books.orders] == [po_number]
+    await shop.supplier().advance("acknowledge", po_number)
+    await shop.supplier().advance("deliver", po_number)
+    await shop.parcel_taken()
+    assert (await shop.closed()).shipped == 2
+
+
+async def test_killed_while_a_charge_is_under_way_the_customer_is_charged_once(shop: Shop, workers: Workers) -> None:
+    await shop.outside.payments.fail_next("slow", 1, on="charge", seconds=4)
+    await shop.order(sku="CHAIR", quantity=2)
+    await shop.until(lambda p: any(x.state == "requested" for x in p.payments))
+    await workers.replaced(shop.backorder())
+    await shop.parcel_taken()
+    assert (await shop.closed()).shipped == 2
+    books = await shop.outside.payments.books()
+    assert [(p.kind, p.amount) for p in books.payments] == [("charge", Decimal("104.70"))]

@@ -1,0 +1,59 @@
+"""An operator takes a purchase order back: by the `resolve` update, or by the cancel button of the Temporal UI."""
+
+import pytest
+
+from tests.workflows.shop import Shop
+
+BY_HAND = pytest.mark.parametrize("how", ["resolve", "cancel button"])
+
+
+async def withdraw(shop: Shop, po_number: str, how: str) -> None:
+    if how == "resolve":
+        await shop.po(po_number).execute_update("resolve", {"resolution": "withdraw", "note": "ordered by mistake"})
+    else:
+        await shop.po(po_number).cancel()
+
+
+@BY_HAND
+async def test_withdrawn_while_it_collects_nothing_is_ever_sent_and_its_backorders_look_elsewhere(
+    shop: Shop, how: str
+) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    await withdraw(shop, po_number, how)
+    position = await shop.until(lambda p: any(c.supplier_id == "birch" for c in p.claims))
+    assert position.claimed == 2
+    assert (await shop.po(po_number).result())["closed_at"]
+    assert (await shop.supplier().books()).orders == ()
+
+
+@BY_HAND
+async def test_withdrawn_after_the_supplier_confirmed_it_ends_when_the_supplier_agrees(shop: Shop, how: str) -> None:
+    await shop.order()
+    po_number = await shop.acknowledged()
+    await withdraw(shop, po_number, how)
+    await shop.po_until(po_number, lambda p: any(o.kind == "cancel" and o.state == "delivered" for o in p.operations))
+    assert (await shop.position()).claims[0].supplier_id == "acme"  # goods may still come until it answers
+    await shop.supplier().advance("answer", po_number)
+    await shop.until(lambda p: any(c.supplier_id == "birch" for c in p.claims))
+    assert (await shop.po(po_number).result())["cancelled_at"]
+
+
+async def test_a_supplier_that_does_not_agree_is_said_aloud_and_the_order_goes_on(shop: Shop) -> None:
+    await shop.supplier().behave("cancel_too_late", synchronous=True)
+    await shop.order()
+    po_number = await shop.acknowledged()
+    await withdraw(shop, po_number, "cancel button")
+    position = await shop.po_until(po_number, lambda p: p.attention is not None)
+    assert "did not agree to cancel" in (position.attention or "")
+    await shop.supplier().advance("deliver", po_number)
+    await shop.parcel_taken()
+    assert (await shop.po(po_number).result())["closed_at"]
+
+
+async def test_close_short_of_an_order_that_still_collects_withdraws_it(shop: Shop) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    await shop.po(po_number).execute_update("resolve", {"resolution": "close_short"})
+    await shop.until(lambda p: any(c.supplier_id == "birch" for c in p.claims))
+    assert (await shop.po(po_number).result())["closed_at"]

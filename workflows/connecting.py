@@ -1,0 +1,31 @@
+"""Connecting to Temporal, the same way for worker, gateway and command line: by Temporal's own environment."""
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+DEFAULT_ADDRESS = "localhost:7233"
+"""Where Temporal is looked for when neither TEMPORAL_ADDRESS nor a profile says."""
+
+
+def profile() -> ClientConnectConfig:
+    """How to connect, as TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE ... or a temporal.toml say.
+
+    Raises:
+        RuntimeError: the profile cannot be read.
+    """
+    found = ClientConfig.load_client_connect_config()
+    found.setdefault("target_host", DEFAULT_ADDRESS)
+    return found
+
+
+async def connect(*, lazy: bool = False) -> Client:
+    """A client by that profile.
+
+    Args:
+        lazy: connect at first use; a worker cannot be given such a client.
+
+    Raises:
+        RuntimeError: nobody answers there, or the profile cannot be read.
+    """
+    return await Client.connect(**profile(), data_converter=pydantic_data_converter, lazy=lazy)

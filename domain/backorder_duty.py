@@ -48,6 +48,7 @@ class DutyKind(StrEnum):
     """What there is to do."""
 
     UNWIND = "unwind"
+    SETTLE = "settle"
     REFUND = "refund"
     TELL_SHIPPED = "tell shipped"
     TELL_CANCELLED = "tell cancelled"
@@ -195,6 +196,9 @@ def _shipped_untold(position: BackorderPosition) -> list[ParcelPosition]:
 
 
 def _wind_up(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
+    if any(p.kind is not PaymentKind.REFUND and p.state is PaymentState.REQUESTED for p in position.payments):
+        yield Duty(kind=DutyKind.SETTLE, at=now, why="learn what charges became of whose answer was lost")
+        return
     if position.refund_due > 0:
         yield Duty(
             kind=DutyKind.REFUND,

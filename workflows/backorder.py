@@ -303,7 +303,12 @@ class Backorder:
         }
         if kind in with_duty:
             return await self._step(with_duty[kind], DutyStep(**self._about(kind), duty=duty), about)
-        plain = {DutyKind.SOURCE: Do.source, DutyKind.REFUND: Do.refund, DutyKind.CLOSE: Do.close}
+        plain = {
+            DutyKind.SETTLE: Do.settle_payments,
+            DutyKind.SOURCE: Do.source,
+            DutyKind.REFUND: Do.refund,
+            DutyKind.CLOSE: Do.close,
+        }
         return await self._step(plain[kind], BackorderStep(**self._about(kind)), about)
 
     async def _tell(self, duty: Duty, notice: NoticeKind) -> BackorderPosition:

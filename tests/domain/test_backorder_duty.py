@@ -444,3 +444,10 @@ def test_sleeping_until_the_next_duty_makes_something_due(
         woken = next_duty(position, POLICY, later, postponed)
         assert woken is not None
         assert woken.at <= later
+
+
+def test_nothing_is_refunded_or_closed_before_a_lost_charge_is_accounted_for() -> None:
+    over = backorder(unsourced=0, cancelled=2, cancel_requested_at=MONDAY, payments=(payment("requested"),))
+    duty = next_duty(over, POLICY, MONDAY)
+    assert duty is not None
+    assert duty.kind is DutyKind.SETTLE

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
-from ledger.audit import LAWS, Finding
-from ledger.audit import audit as check_books
 from rich.console import Console
 
 from cli.connections import open_ledger
 from cli.terminal import console, plain, table
+from ledger.audit import LAWS, Finding
+from ledger.audit import audit as check_books
 
 ROWS_SHOWN = 20
 """Of each finding; the rest is only counted, or all shown with --json."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from ledger.audit import LAWS
 
 from cli.order_files import OrderFormat, read_orders
 from ledger import backorders, supply
+from ledger.audit import LAWS
 from ledger.book import Ledger
 from tests.cli.conftest import Command
 from tests.cli.sample_orders import EXAMPLES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.announcing import tell, wake_purchase_order
+from activities.notice_context import notice_context
 from activities.privacy import kept_private, without
 from activities.receipts import keep_receipt
 from activities.steps import (
@@ -40,8 +40,6 @@ from domain.orders import refuse_nonsense
 
 if TYPE_CHECKING:
     from activities.world import World
-    from connectors.messages.rendering import NoticeContext
-    from ledger.backorders import Contact
 
 
 class BackorderActivities:
@@ -281,7 +279,8 @@ class BackorderActivities:
             answer_by=step.duty.answer_by,
         )
         contact = await backorders.contact(self._ledger, step.backorder_id)
-        mail = render_notice(kind, await self._notice_context(step, contact))
+        position = await backorders.position(self._ledger, step.backorder_id)
+        mail = render_notice(kind, notice_context(self._world.settings, step, position, contact))
         with kept_private(contact.email, contact.email.partition("@")[0], contact.name):
             await self._world.messages.send(mail)
 
@@ -398,67 +397,9 @@ class BackorderActivities:
         if event:
             await parcels.possess(self._ledger, parcel_id, event_id=event.event_id, at=event.possessed_at)
 
-    async def _notice_context(self, step: NotifyStep, contact: Contact) -> NoticeContext:
-        from email.utils import parseaddr
-
-        from connectors.messages.links import answer_link
-        from connectors.messages.rendering import NoticeContext
-        from ledger import backorders
-
-        settings, duty = self._world.settings, step.duty
-        position = await backorders.position(self._ledger, step.backorder_id)
-        shop_name, shop_address = parseaddr(settings.mail_from)
-        parcel = _parcel(position, duty.parcel_id) if duty.parcel_id else None
-        declined = [p for p in position.payments if p.state is PaymentState.DECLINED]
-        refunded = sum(p.amount for p in position.payments if p.kind is PaymentKind.REFUND)
-        return NoticeContext(
-            key=step.notice_id,
-            to=contact.email,
-            shop_name=shop_name or shop_address,
-            mail_domain=shop_address.rpartition("@")[2],
-            customer_name=contact.name,
-            sales_order=position.sales_order,
-            item_name=position.item_name,
-            sku=position.sku,
-            quantity=_quantity_told(position, duty.notice, parcel),
-            remaining=position.open if duty.notice in {NoticeKind.SHIPPED, NoticeKind.CANCELLED} else 0,
-            currency=position.currency,
-            first_promise=position.first_promise,
-            previous_date=position.current_promise,
-            new_date=duty.promised,
-            reason="our supplier has given us a later date"
-            if duty.promised
-            else "our supplier has not given us a date",
-            answer_url=answer_link(
-                settings.public_url, settings.link_secret.get_secret_value(), step.backorder_id, step.notice_id
-            ),
-            silence_means=duty.silence,
-            answer_by=duty.answer_by,
-            amount=parcel.charge_amount if parcel else (declined[-1].amount if declined else None),
-            hold_until=local_day(_first_declined(position, step) + step.policy.payment.hold_goods, position.zone),
-            tracking=parcel.tracking if parcel else None,
-            cancelled_by=position.cancelled_by,
-            refund_amount=refunded or None,
-            refund_deadline=position.refund_deadline,
-        )
-
 
 def _parcel(position: BackorderPosition, parcel_id: str | None) -> ParcelPosition:
     for parcel in position.parcels:
         if parcel.parcel_id == parcel_id:
             return parcel
     raise ApplicationError(f"{position.backorder_id} has no parcel {parcel_id!r}", non_retryable=True)
-
-
-def _quantity_told(position: BackorderPosition, notice: NoticeKind | None, parcel: ParcelPosition | None) -> int:
-    """The units a notice is about."""
-    if parcel:
-        return parcel.quantity
-    if notice is NoticeKind.CANCELLED:
-        return position.cancelled
-    return position.open or position.ordered
-
-
-def _first_declined(position: BackorderPosition, step: NotifyStep) -> datetime:
-    declined = [p.settled_at for p in position.payments if p.state is PaymentState.DECLINED and p.settled_at]
-    return min(declined, default=step.at)

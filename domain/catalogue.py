@@ -89,7 +89,7 @@ class SupplierItem(Frozen):
     """Purchase units come in multiples of this."""
     unit_factor: PositiveQuantity = 1
     """Stock units in one purchase unit (a case of 12: 12)."""
-    lead_time: timedelta = timedelta(days=7)
+    lead_time: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3 * 365))] = timedelta(days=7)
     """Quoted, from the order to the goods here."""
     valid_from: date | None = None
     valid_to: date | None = None

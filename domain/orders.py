@@ -12,6 +12,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from domain.errors import OrderRefused
 from domain.values import Currency, Frozen, Id, Instant, PositiveQuantity, Price, Sku, round_money
 
+FARTHEST_PROMISE = timedelta(days=6 * 365)
+"""Dates further off are some system's word for 'none' (9999-12-31)."""
+
 CLOCKS_APART = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
@@ -123,4 +126,9 @@ def refuse_nonsense(order: Order, now: datetime) -> None:
             raise OrderRefused(
                 f"promised_by {order.promised_by} is past (today is {today} at the ship-to address); "
                 "state a date that can be kept, or none"
+            )
+        if order.promised_by - today > FARTHEST_PROMISE:
+            raise OrderRefused(
+                f"promised_by {order.promised_by} is more than {FARTHEST_PROMISE.days} days away; "
+                "leave it empty if no date was stated"
             )

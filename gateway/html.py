@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from connectors.messages.rendering import day, money
 from gateway.problems import Problem
@@ -29,7 +30,9 @@ HEADERS = {
 
 def page(template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
     """Fill `pages/{template}`."""
-    return HTMLResponse(_environment.get_template(template).render(facts, style=_style), status, headers=HEADERS)
+    return HTMLResponse(
+        _environment.get_template(template).render(facts, style=Markup(_style)), status, headers=HEADERS
+    )
 
 
 def problem_page(problem: Problem, shop_name: str) -> HTMLResponse:

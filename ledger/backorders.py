@@ -123,7 +123,10 @@ _FORGIVE = """
     with forgiven as (update claim set lost = false where backorder_id = %(id)s and lost)
     update backorder set sourcing_tries = 0 where backorder_id = %(id)s
 """
-_CLOSE = "update backorder set closed_at = %(at)s where backorder_id = %(id)s and closed_at is null"
+_CLOSE = """
+    update backorder set closed_at = %(at)s, attention = null, attention_since = null
+    where backorder_id = %(id)s and closed_at is null
+"""
 _STORY = """
     select at, kind, facts->>'text' as text from journal
     where subject = %s and facts ? 'text' order by seq

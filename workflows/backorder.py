@@ -186,6 +186,9 @@ class Backorder:
     # --- steps, in the order of the story -----------------------------------------------------------------------------
 
     async def _accept(self, order: BackorderInput) -> None:
+        if workflow.info().workflow_id != contract.workflow_id(order.backorder_id):
+            wanted = contract.workflow_id(order.backorder_id)
+            raise ApplicationError(f"start it under the id {wanted!r}", type="OrderRefused", non_retryable=True)
         try:
             accepted = await self._step(
                 Do.accept, AcceptStep(order=order, key=self._key("accept"), at=workflow.now()), "accept the order"

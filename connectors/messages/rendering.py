@@ -45,6 +45,10 @@ class NoticeContext(Frozen):
     """The date this notice replaces."""
     new_date: date | None = None
     """The date that now holds; None: none can be given."""
+    in_stock: bool = False
+    """ORDER_CONFIRMED: everything is here already."""
+    deposit: bool = False
+    """PAYMENT_PROBLEM: it is the deposit that was declined; nothing was bought yet."""
     reason: str = ""
     """Why, as a clause that can follow "because"; empty: not said."""
     answer_url: str | None = None

@@ -120,7 +120,10 @@ async def test_a_decision_nobody_takes_up_ends_the_wait_not_the_request(
 
 @pytest.mark.parametrize(
     ("what", "resolution", "words"),
-    [("BO-1", "close_short", "retry, cancel, dismiss"), ("PO-000001", "retry", "acknowledged, close_short, dismiss")],
+    [
+        ("BO-1", "close_short", "retry, cancel, dismiss"),
+        ("PO-000001", "retry", "acknowledged, close_short, withdraw, dismiss"),
+    ],
 )
 async def test_a_resolution_must_fit_what_it_resolves(
     promisekeeper: Command, what: str, resolution: str, words: str

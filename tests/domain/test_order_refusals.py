@@ -138,6 +138,11 @@ def test_a_promise_for_yesterday_at_the_ship_to_address_is_refused_with_what_to_
         refuse_nonsense(order(promised_by=date(2026, 11, 19)), NOW)
 
 
+def test_a_date_that_means_none_is_refused_with_what_to_do() -> None:
+    with pytest.raises(OrderRefused, match="leave it empty if no date was stated"):
+        refuse_nonsense(order(promised_by=date(9999, 12, 31)), NOW)
+
+
 def test_an_order_from_the_future_is_refused_with_what_to_do() -> None:
     with pytest.raises(OrderRefused, match="lies in the future; correct it and send again"):
         refuse_nonsense(order(ordered_at=NOW + timedelta(minutes=6)), NOW)

@@ -1,6 +1,8 @@
 """The page behind the link in a customer's mail: looking changes nothing, the buttons do, forgeries open nothing."""
 
+import hashlib
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import httpx
@@ -50,6 +52,10 @@ async def test_the_page_loads_nothing_and_leaves_no_trace(
     page = await browser.get(page_of(shop, number, await delayed(shop, order, number)))
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "form-action 'self'" in policy
+    style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    assert style is not None
+    digest = b64encode(hashlib.sha256(style.group(1).encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in policy, "a browser drops a style sheet whose hash is not the policy's"
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
     assert "<script" not in page.text and "http" not in page.text

@@ -160,3 +160,12 @@ async def test_the_same_id_with_other_content_is_refused_and_changes_nothing(sho
         await again.result()
     assert getattr(conflict.value.cause, "type", None) == "OrderConflict"
     assert (await shop.position()).ordered == 1
+
+
+async def test_a_backorder_started_under_another_id_is_refused(shop: Shop) -> None:
+    handle = await shop.client.start_workflow(
+        "Backorder", shop.order_of(), id=f"backorder/{shop.run}-other", task_queue=shop.task_queue
+    )
+    with pytest.raises(WorkflowFailureError) as refused:
+        await handle.result()
+    assert getattr(refused.value.cause, "type", None) == "OrderRefused"

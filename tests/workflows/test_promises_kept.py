@@ -163,3 +163,19 @@ async def test_goods_whose_charge_stays_declined_go_to_the_next(shop: Shop) -> N
     assert (position.cancelled, position.cancelled_by) == (3, "seller")
     await shop.parcel_taken(2)
     assert (await shop.closed(2)).shipped == 3
+
+
+async def test_every_mail_gives_its_own_true_reason(shop: Shop) -> None:
+    await shop.order(1, quantity=30, payment_method="pm_declined_always")
+    await shop.order(2)
+    await shop.order(3, sku="CHAIR", quantity=1)
+    await shop.until(lambda p: len(p.notices) == 1, 1)
+    await shop.until(lambda p: len(p.notices) == 1, 2)
+    await shop.until(lambda p: len(p.notices) >= 1, 3)
+    (deposit,) = await shop.outside.mails(to="ada1@customer.example")
+    assert "deposit" in deposit.subject
+    assert "is here" not in deposit.text
+    (bought,) = await shop.outside.mails(to="ada2@customer.example")
+    assert "the supplier's quoted lead time" in bought.text
+    in_stock = (await shop.outside.mails(to="ada3@customer.example"))[0]
+    assert "sold out" not in in_stock.text

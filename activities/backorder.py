@@ -23,6 +23,7 @@ from activities.steps import (
     NotifyStep,
     RawReceiptStep,
     ReleaseStep,
+    SettleStep,
     TextStep,
 )
 from domain.backorder_duty import Policy, legal_deadline, local_day, refund_by
@@ -100,21 +101,24 @@ class BackorderActivities:
 
     @activity.defn
     async def settle_payments(self, step: BackorderStep) -> BackorderPosition:
-        """Learn what became of charges whose answer was lost, so that none is missed by the refund."""
+        """Learn what became of charges whose answer was lost, so that none is missed by the refund.
+
+        Their keys are closed at the provider: a try that hangs somewhere cannot take the money after all.
+        """
         from ledger import backorders, payments
 
         position = await backorders.position(self._ledger, step.backorder_id)
         for payment in position.payments:
             if payment.kind is PaymentKind.REFUND or payment.state is not PaymentState.REQUESTED:
                 continue
-            result = await self._world.payments.lookup(key=payment.payment_id)
+            result = await self._world.payments.void(key=payment.payment_id)
             await payments.settle(
                 self._ledger,
                 payment.payment_id,
                 at=step.at,
-                outcome=result.outcome.value if result else "declined",
-                reference=result.reference if result else "",
-                reason=result.reason if result else "withdrawn before the provider saw it",
+                outcome=result.outcome.value,
+                reference=result.reference,
+                reason=result.reason,
             )
         return await backorders.position(self._ledger, step.backorder_id)
 
@@ -159,21 +163,21 @@ class BackorderActivities:
                 amount=planned.amount,
                 currency=planned.currency,
             )
-            if result.outcome is not PaymentOutcome.SUCCEEDED:
-                raise ApplicationError(
-                    f"the provider declined the refund {planned.payment_id}: {result.reason}. Ask them why, and "
-                    "whether they can refund it under the same key",
-                    type="RefundDeclined",
-                    non_retryable=True,
-                )
             await payments.settle(
                 self._ledger,
                 planned.payment_id,
                 at=step.at,
-                outcome="succeeded",
+                outcome=result.outcome.value,
                 reference=result.reference,
                 reason=result.reason,
             )
+            if result.outcome is not PaymentOutcome.SUCCEEDED:
+                raise ApplicationError(
+                    f"the provider declined the refund {planned.payment_id}: {result.reason}. Ask them why; it is "
+                    "asked for again under a new key",
+                    type="RefundDeclined",
+                    non_retryable=True,
+                )
         return await backorders.position(self._ledger, step.backorder_id)
 
     @activity.defn
@@ -321,12 +325,12 @@ class BackorderActivities:
         )
 
     @activity.defn
-    async def settle_attention(self, step: TextStep) -> BackorderPosition:
+    async def settle_attention(self, step: SettleStep) -> BackorderPosition:
         """Record how it was settled."""
         from ledger import backorders
 
         return await backorders.settle_attention(
-            self._ledger, step.backorder_id, key=step.key, at=step.at, how=step.text
+            self._ledger, step.backorder_id, key=step.key, at=step.at, how=step.text, need=step.need
         )
 
     @activity.defn

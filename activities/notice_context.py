@@ -43,7 +43,9 @@ def notice_context(
     shop_name, shop_address = parseaddr(settings.mail_from)
     parcel = _parcel(position, duty.parcel_id)
     declined = _declined(position)
-    refunded = sum(p.amount for p in position.payments if p.kind is PaymentKind.REFUND)
+    refunded = sum(
+        p.amount for p in position.payments if p.kind is PaymentKind.REFUND and p.state is not PaymentState.DECLINED
+    )
     return NoticeContext(
         key=step.notice_id,
         to=contact.email,
@@ -61,6 +63,7 @@ def notice_context(
         new_date=duty.promised,
         reason=_reason(position, step),
         in_stock=position.allocated == position.open,
+        first_word=not position.notices,
         answer_url=answer_link(
             settings.public_url, settings.link_secret.get_secret_value(), step.backorder_id, step.notice_id
         ),
@@ -94,7 +97,9 @@ def _reason(position: BackorderPosition, step: NotifyStep) -> str:
 
 
 def _declined(position: BackorderPosition) -> list[PaymentPosition]:
-    return sorted((p for p in position.payments if p.state is PaymentState.DECLINED), key=_settled)
+    """Charges that were declined, oldest first."""
+    taking = (p for p in position.payments if p.kind is not PaymentKind.REFUND)
+    return sorted((p for p in taking if p.state is PaymentState.DECLINED), key=_settled)
 
 
 def _settled(payment: PaymentPosition) -> datetime:

@@ -15,6 +15,7 @@ from activities.steps import (
     HoldStep,
     OperationStep,
     PurchaseOrderReceiptsStep,
+    PurchaseOrderSettleStep,
     PurchaseOrderStep,
     PurchaseOrderTextStep,
 )
@@ -274,11 +275,13 @@ class PurchaseOrderActivities:
         return await self._position(step.po_number)
 
     @activity.defn(name="settle_purchase_order_attention")
-    async def settle_attention(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
+    async def settle_attention(self, step: PurchaseOrderSettleStep) -> PurchaseOrderPosition:
         """Record how it was settled."""
         from ledger import purchase_orders
 
-        await purchase_orders.settle_attention(self._ledger, step.po_number, key=step.key, at=step.at, how=step.text)
+        await purchase_orders.settle_attention(
+            self._ledger, step.po_number, key=step.key, at=step.at, how=step.text, need=step.need
+        )
         return await self._position(step.po_number)
 
     async def _told(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
@@ -300,14 +303,12 @@ class PurchaseOrderActivities:
         return await self._told(step)
 
     async def _position(self, po_number: str) -> PurchaseOrderPosition:
-        from pydantic import ValidationError
-
-        from connectors.errors import Unsupported
+        from connectors.errors import WronglySetUp
         from ledger import purchase_orders
 
         try:
             capabilities = await self._capabilities(po_number)
-        except (Unsupported, ValidationError):
+        except WronglySetUp:
             # A connector that is missing or wrongly set up stops what is sent through it, not the order's books.
             return await purchase_orders.position(self._ledger, po_number)
         return await purchase_orders.position(

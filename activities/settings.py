@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import names
 from domain.backorder_duty import Policy
 from domain.backorder_position import PaymentTerms, SourcingTerms
 from domain.values import Currency
+
+Key = Annotated[SecretStr, Field(min_length=1)]
+"""A secret by which others are let in or believed; an empty one would let everybody in."""
 
 
 class Settings(BaseSettings):
@@ -27,9 +31,9 @@ class Settings(BaseSettings):
     """Where customers and suppliers reach the gateway; links in mails start with it."""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
-    api_key: SecretStr
+    api_key: Key
     """What upstream systems send as `Authorization: Bearer ...`."""
-    link_secret: SecretStr
+    link_secret: Key
     """Signs the links in customers' mails."""
 
     smtp_host: str = "127.0.0.1"
@@ -43,7 +47,7 @@ class Settings(BaseSettings):
     payment_api_key: SecretStr
     carrier_url: str
     carrier_api_key: SecretStr
-    carrier_webhook_secret: SecretStr
+    carrier_webhook_secret: Key
     """A Standard Webhooks secret, `whsec_...`."""
 
     deposit_above: dict[Currency, Decimal] = {

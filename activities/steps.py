@@ -82,6 +82,13 @@ class TextStep(BackorderStep):
     text: str
 
 
+class SettleStep(TextStep):
+    """How something was settled that an operator was asked for."""
+
+    need: str | None
+    """What is not asked any more; None: nothing is."""
+
+
 class RawReceiptStep(BackorderStep):
     """A receipt signalled straight to a backorder, as it came."""
 
@@ -112,6 +119,13 @@ class PurchaseOrderTextStep(PurchaseOrderStep):
     """A step with words for people."""
 
     text: str
+
+
+class PurchaseOrderSettleStep(PurchaseOrderTextStep):
+    """How something was settled that an operator was asked for."""
+
+    need: str | None
+    """What is not asked any more; None: nothing is."""
 
 
 class PurchaseOrderReceiptsStep(PurchaseOrderStep):

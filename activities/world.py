@@ -26,8 +26,12 @@ class World:
     _suppliers: dict[str, tuple[object, Connector]] = field(default_factory=dict)
 
     @classmethod
-    async def open(cls, settings: Settings) -> World:
+    async def open(cls, settings: Settings, *, patience: float = 30) -> World:
         """Connect to the ledger and build the connectors.
+
+        Args:
+            settings: addresses and secrets.
+            patience: seconds to wait for a connection to the ledger, once it was there.
 
         Raises:
             psycopg_pool.PoolTimeout: the ledger cannot be reached.
@@ -39,7 +43,9 @@ class World:
 
         return cls(
             settings=settings,
-            ledger=await Ledger.open(settings.ledger_dsn.get_secret_value(), size=settings.ledger_pool_size),
+            ledger=await Ledger.open(
+                settings.ledger_dsn.get_secret_value(), size=settings.ledger_pool_size, patience=patience
+            ),
             payments=HttpPayments(settings.payment_url, settings.payment_api_key),
             carrier=HttpCarrier(settings.carrier_url, settings.carrier_api_key, settings.carrier_webhook_secret),
             messages=SmtpMessages(
@@ -57,7 +63,7 @@ class World:
 
         Raises:
             domain.errors.NotFound: no such supplier.
-            connectors.errors.Unsupported: its connector is not installed.
+            connectors.errors.WronglySetUp: its connector is not installed, or cannot be built from its settings.
         """
         from connectors.suppliers.interface import connector_for
         from ledger import catalogue
@@ -67,10 +73,10 @@ class World:
         known = self._suppliers.get(supplier_id)
         if known and known[0] == wanted:
             return known[1]
-        if known:
-            await known[1].aclose()
         connector = connector_for(supplier.connector, supplier_id, supplier.connector_config)
         self._suppliers[supplier_id] = (wanted, connector)
+        if known:
+            await known[1].aclose()
         return connector
 
     async def close(self) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 
+from cli.amounts import in_decimals
 from cli.connections import open_ledger
-from cli.terminal import console, plain, table
+from cli.terminal import console, plain, say, table
+from domain.values import CURRENCY_DIGITS
 from ledger.audit import LAWS, Finding
 from ledger.audit import audit as check_books
 
@@ -47,14 +50,14 @@ def report(laws: Mapping[str, str], findings: Sequence[Finding], on: Console) ->
     on.print(verdicts)
     for finding in findings:
         on.print()
-        on.print(plain(f"{finding.law}: {finding.what}"), soft_wrap=True)
+        say(f"{finding.law}: {finding.what}", on)
         for row in finding.rows[:ROWS_SHOWN]:
-            on.print(plain(f"  {_in_words(row)}"), soft_wrap=True)
+            say(f"  {_in_words(row)}", on)
         if len(finding.rows) > ROWS_SHOWN:
-            on.print(f"  and {len(finding.rows) - ROWS_SHOWN} more", soft_wrap=True)
+            say(f"  and {len(finding.rows) - ROWS_SHOWN} more", on)
     said = f"{len(broken)} of {len(laws)} laws are broken" if broken else f"all {len(laws)} laws hold"
     on.print()
-    on.print(said, soft_wrap=True)
+    say(said, on)
 
 
 def _as_data(laws: Mapping[str, str], findings: Sequence[Finding]) -> object:
@@ -71,4 +74,12 @@ def _as_data(laws: Mapping[str, str], findings: Sequence[Finding]) -> object:
 
 
 def _in_words(row: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.items())
+    currency = str(row.get("currency"))
+    return ", ".join(f"{name} {_amount(value, currency)}" for name, value in row.items())
+
+
+def _amount(value: object, currency: str) -> object:
+    """Money in its currency's decimals, where the row says which; without the database's own zeros in any case."""
+    if not isinstance(value, Decimal):
+        return value
+    return f"{in_decimals(value, currency) if currency in CURRENCY_DIGITS else value.normalize():f}"

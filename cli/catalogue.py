@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,14 +16,17 @@ from pydantic import ValidationError
 
 from cli.connections import open_ledger
 from cli.errors import CommandFailed
-from cli.terminal import console, plain, table
-from cli.unknown_fields import unknown_fields
+from cli.field_errors import in_words
+from cli.terminal import console, plain, progress_console, table
+from connectors.suppliers.interface import setting_problems
 from domain.catalogue import Catalogue, CutOff
-from domain.errors import CatalogueRefused
+from domain.unknown_fields import unknown_fields
 from ledger import catalogue as book
-from ledger.book import Ledger
 
 app = App(name="catalogue", group="Orders in", help="Load suppliers, items and prices into the ledger, or show them.")
+
+MOST_SHOWN = 50
+"""Wrong entries that are named at once."""
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -33,13 +38,19 @@ def load(file: Path, /) -> int:
     `promisekeeper schema catalogue` describes it. Loading again changes what the file changed; it deletes nothing,
     leaves purchase orders as they are, and takes stock and suppliers' status only for what is new.
 
+    A supplier whose connector is set up wrongly is refused. Settings that are read from environment variables are the
+    gateway's and the workers' to have: what is wrong with them here is only a warning.
+
     Args:
-        file: the catalogue, ending in .json or .toml.
+        file: the catalogue, JSON, or TOML if its name ends in .toml.
     """
-    counts = asyncio.run(load_catalogue(file))
+    catalogue = read_catalogue(file)
+    counts = asyncio.run(_load(catalogue))
     for part in ("suppliers", "items", "supplier_items"):
         said = f"{part.replace('_', ' ')}: {counts[f'{part}_new']} new, {counts[f'{part}_changed']} changed"
         console().print(plain(said), soft_wrap=True)
+    for warning in unset_variables(catalogue):
+        progress_console().print(plain(f"warning: {warning}"), soft_wrap=True)
     return 0
 
 
@@ -63,38 +74,85 @@ def read_catalogue(path: Path) -> Catalogue:
     Raises:
         CommandFailed: it cannot be read; the message names each entry that is wrong.
     """
+    content = _content(path)
+    # Names first: a misspelt field explains why another is missing.
+    wrong = [
+        _entry(content, _steps(name), f"no such field; did you mean {near}?" if near else "no such field")
+        for name, near in unknown_fields(content, Catalogue)
+    ]
+    try:
+        catalogue = Catalogue.model_validate(content)
+    except ValidationError as refusal:
+        for error in refusal.errors(include_url=False):
+            wrong += [_entry(content, error["loc"], line) for line in in_words(error).splitlines()]
+        raise _unusable(path, wrong) from refusal
+    wrong += [
+        _entry(content, ["suppliers", number, *_steps(problem.field)], problem.wrong)
+        for number, supplier in enumerate(catalogue.suppliers)
+        for problem in setting_problems(supplier.connector, supplier.connector_config)
+        if problem.variable is None
+    ]
+    if wrong:
+        raise _unusable(path, wrong)
+    return catalogue
+
+
+def unset_variables(catalogue: Catalogue) -> Iterator[str]:
+    """What is wrong with the environment variables that connectors read, in this process: others may have them."""
+    for supplier in catalogue.suppliers:
+        found = setting_problems(supplier.connector, supplier.connector_config)
+        read = {problem.variable: problem.wrong for problem in found if problem.variable}
+        unset = [name for name in read if not os.environ.get(name)]
+        wrong = [f"{name}: {read[name]}" for name in read if name not in unset]
+        if unset:
+            wrong.insert(0, f"{', '.join(unset)} {'are' if len(unset) > 1 else 'is'} not set in this process")
+        if wrong:
+            yield (
+                f"{supplier.supplier_id}: {'; '.join(wrong)}. The gateway and every worker need that to reach "
+                f"{supplier.name}; `promisekeeper check {supplier.supplier_id}` tries it."
+            )
+
+
+def _content(path: Path) -> dict[str, object]:
+    """The object in a file, as it stands there."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as unreadable:
         raise CommandFailed(f"{path} cannot be read as UTF-8 text: {unreadable}") from unreadable
+    toml = path.suffix.lower() == ".toml"
     try:
         # Money never passes through a float.
-        read = tomllib.loads if path.suffix.lower() == ".toml" else json.loads
-        content: Any = read(text, parse_float=Decimal)
-    except ValueError as wrong:
-        raise CommandFailed(f"{path} is no {path.suffix.lstrip('.').upper() or 'JSON'}: {wrong}") from wrong
+        content: object = tomllib.loads(text, parse_float=Decimal) if toml else _json(text)
+    except (ValueError, RecursionError) as wrong:
+        other = "" if toml else " (TOML is read from a file whose name ends in .toml)"
+        raise CommandFailed(f"{path} is no {'TOML' if toml else 'JSON'}: {wrong}{other}") from wrong
     if not isinstance(content, dict):
         raise CommandFailed(f"{path} holds no object; a catalogue is {{suppliers, items, supplier_items}}")
-    try:
-        catalogue = Catalogue.model_validate(content)
-    except ValidationError as wrong:
-        entries = [_entry(content, error["loc"], error["msg"]) for error in wrong.errors(include_url=False)]
-        raise _unusable(path, entries) from wrong
-    unknown = [
-        _entry(content, _steps(name), f"no such field; did you mean {near}?" if near else "no such field")
-        for name, near in unknown_fields(cast("dict[str, object]", content), Catalogue)
-    ]
-    if unknown:
-        raise _unusable(path, unknown)
-    return catalogue
+    return cast("dict[str, object]", content)
+
+
+def _json(text: str) -> object:
+    return json.loads(text, parse_float=Decimal, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON's own rule is that the last of two wins, so that a list pasted in twice would lose the first silently."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"the field {twice!r} stands twice in the same object; make one of them")
+    return found
 
 
 def _steps(dotted: str) -> list[int | str]:
-    return [int(step) if step.isdigit() else step for step in dotted.split(".")]
+    return [int(step) if step.isdecimal() else step for step in dotted.split(".")]
 
 
-def _unusable(path: Path, entries: Iterable[str]) -> CommandFailed:
-    return CommandFailed(f"{path} is no usable catalogue:\n" + "\n".join(f"  {entry}" for entry in entries))
+def _unusable(path: Path, entries: Sequence[str]) -> CommandFailed:
+    shown = [f"  {entry}" for entry in entries[:MOST_SHOWN]]
+    if len(entries) > MOST_SHOWN:
+        shown.append(f"  and {len(entries) - MOST_SHOWN} more")
+    return CommandFailed("\n".join([f"{path} is no usable catalogue; nothing was loaded:", *shown]))
 
 
 def _entry(content: Any, steps: Sequence[int | str], wrong: str) -> str:
@@ -107,36 +165,12 @@ def _entry(content: Any, steps: Sequence[int | str], wrong: str) -> str:
         except (LookupError, TypeError):
             named = ""
     where = ".".join(str(step) for step in steps)
-    said = wrong.removeprefix("Value error, ")
-    return f"{where}{f' ({named})' if named else ''}: {said}" if where else said
+    return f"{where}{f' ({named})' if named else ''}: {wrong}" if where else wrong
 
 
-async def load_catalogue(path: Path, *, ledger: Ledger | None = None, at: datetime | None = None) -> dict[str, int]:
-    """Load a catalogue file into a ledger, in one transaction.
-
-    Args:
-        path: the file, as `read_catalogue` reads it.
-        ledger: where to; None: the environment's.
-        at: when; None: now.
-
-    Returns:
-        As `ledger.catalogue.load_catalogue`: how many of each part were new, and how many changed.
-
-    Raises:
-        CommandFailed: the file is unusable, or no ledger answers.
-    """
-    catalogue = read_catalogue(path)
-    if ledger is None:
-        async with open_ledger() as opened:
-            return await _load(catalogue, opened, at or datetime.now(UTC))
-    return await _load(catalogue, ledger, at or datetime.now(UTC))
-
-
-async def _load(catalogue: Catalogue, ledger: Ledger, at: datetime) -> dict[str, int]:
-    try:
-        return await book.load_catalogue(ledger, catalogue, at=at)
-    except CatalogueRefused as refused:
-        raise CommandFailed(str(refused)) from refused
+async def _load(catalogue: Catalogue) -> dict[str, int]:
+    async with open_ledger() as ledger:
+        return await book.load_catalogue(ledger, catalogue, at=datetime.now(UTC))
 
 
 async def _show(supplier_id: str | None, *, as_json: bool) -> None:
@@ -149,7 +183,8 @@ async def _show(supplier_id: str | None, *, as_json: bool) -> None:
         print(json.dumps({"items": len(skus), "suppliers": shown}, ensure_ascii=False, indent=2))
         return
     out = console()
-    drawn = table("Supplier", "Name", "Status", "Money", "Connector", "Takes orders until", title=f"{len(skus)} items")
+    out.print(f"{len(skus)} items")
+    drawn = table("Supplier", "Name", "Status", "Money", "Connector", "Takes orders until")
     for one in suppliers:
         cells = (one.supplier_id, one.name, one.status, one.currency, one.connector, _cut_off(one.cut_off))
         drawn.add_row(*map(plain, cells))

@@ -1,5 +1,6 @@
 """How commands reach Temporal and the ledger. Nobody there is a plain error that names the address and the setting."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -30,8 +31,9 @@ async def temporal_client() -> Client:
         raise CommandFailed(f"the Temporal settings cannot be read: {unreadable}") from unreadable
     address = chosen.get("target_host")
     try:
-        return await Client.connect(**chosen, data_converter=pydantic_data_converter)
-    except RuntimeError as unreachable:
+        async with asyncio.timeout(SECONDS_TO_CONNECT):
+            return await Client.connect(**chosen, data_converter=pydantic_data_converter)
+    except (RuntimeError, TimeoutError) as unreachable:
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "
             f"or set {TEMPORAL_ADDRESS} to where yours is."
@@ -81,19 +83,18 @@ async def open_ledger() -> AsyncGenerator[Ledger, None]:
 
 async def reachable(dsn: str) -> None:
     """Raises: CommandFailed - no PostgreSQL answers there in a few seconds, or it does not let us in."""
-    try:
-        connection = await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT)
-    except Error as unreachable:
-        raise CommandFailed(
-            f"no ledger answers at {address_of(dsn)} ({LEDGER_DSN}): {_first_line(unreachable)}"
-        ) from unreachable
-    await connection.close()
+    async with _connection(dsn):
+        pass
+
+
+def first_line(error: Exception) -> str:
+    """What PostgreSQL says first; the rest quotes the statement."""
+    return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
 async def _there_is_a_ledger(dsn: str) -> None:
     """A pool waits half a minute for a database that is not there, so one connection asks first."""
-    await reachable(dsn)
-    async with await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT) as connection:
+    async with _connection(dsn) as connection:
         row = await (await connection.execute("select to_regclass('journal')")).fetchone()
     if row is None or row[0] is None:
         raise CommandFailed(
@@ -101,5 +102,14 @@ async def _there_is_a_ledger(dsn: str) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0]
+@asynccontextmanager
+async def _connection(dsn: str) -> AsyncGenerator[AsyncConnection]:
+    try:
+        connection = await AsyncConnection.connect(dsn, connect_timeout=SECONDS_TO_CONNECT)
+    except Error as unreachable:
+        raise CommandFailed(
+            f"no ledger answers at {address_of(dsn)} ({LEDGER_DSN}): {first_line(unreachable)}. "
+            "Start `promisekeeper dev` in this folder, or set it to where yours is."
+        ) from unreachable
+    async with connection:
+        yield connection

@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from cli.connections import ledger_dsn, open_ledger
 from cli.errors import CommandFailed, Refused
 from cli.terminal import console, plain, table
-from connectors.errors import ConnectorError
-from connectors.suppliers.interface import Capabilities, Connector, Health, connector_for, installed
+from connectors.errors import ConnectorError, WronglySetUp
+from connectors.suppliers.interface import (
+    Capabilities,
+    Connector,
+    Health,
+    Manifest,
+    connector_class,
+    connector_for,
+    installed,
+)
 from domain.catalogue import Supplier
 from ledger import catalogue
 
@@ -24,15 +32,12 @@ def connectors(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
     Args:
         as_json: print JSON, with the JSON Schema of each connector's settings.
     """
-    found = {name: kind.manifest for name, kind in sorted(installed().items())}
+    found = {name: _manifest(name) for name in installed()}
     suppliers = asyncio.run(_suppliers()) if ledger_dsn() else []
-    can = {one.supplier_id: _capabilities(one) for one in suppliers}
+    can = asyncio.run(_what_each_can(suppliers))
     if as_json:
         told = {
-            "installed": {
-                name: {"version": about.version, "speaks": about.protocol, "config": about.config.model_json_schema()}
-                for name, about in found.items()
-            },
+            "installed": {name: _described(about) for name, about in found.items()},
             "suppliers": {
                 one.supplier_id: {"connector": one.connector, "can": _as_data(can[one.supplier_id])}
                 for one in suppliers
@@ -42,7 +47,11 @@ def connectors(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
         return 0
     drawn = table("Connector", "Version", "Speaks", "Settings")
     for name, about in found.items():
-        drawn.add_row(*map(plain, (name, about.version, about.protocol, ", ".join(about.config.model_fields))))
+        if isinstance(about, Manifest):
+            settings = ", ".join(about.config.model_fields)
+            drawn.add_row(*map(plain, (name, about.version, about.protocol, settings)))
+        else:
+            drawn.add_row(*map(plain, (name, "", "", about)))
     console().print(drawn)
     if suppliers:
         console().print()
@@ -86,19 +95,36 @@ async def _check(supplier_id: str) -> Health:
 def _connector_of(supplier: Supplier) -> Connector:
     try:
         return connector_for(supplier.connector, supplier.supplier_id, supplier.connector_config)
-    except ValidationError as wrong:
-        settings = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in wrong.errors())
-        raise CommandFailed(f"the connector_config of {supplier.supplier_id} is wrong: {settings}") from wrong
-    except ConnectorError as missing:
-        raise CommandFailed(str(missing)) from missing
+    except WronglySetUp as wrong:
+        raise CommandFailed(str(wrong)) from wrong
 
 
-def _capabilities(supplier: Supplier) -> Capabilities | str:
+def _manifest(name: str) -> Manifest | str:
+    """What a connector says of itself; or why it cannot be asked."""
+    try:
+        return connector_class(name).manifest
+    except WronglySetUp as broken:
+        return str(broken)
+
+
+def _described(about: Manifest | str) -> object:
+    if isinstance(about, str):
+        return about
+    return {"version": about.version, "speaks": about.protocol, "config": about.config.model_json_schema()}
+
+
+async def _what_each_can(suppliers: Sequence[Supplier]) -> dict[str, Capabilities | str]:
+    return {one.supplier_id: await _capabilities(one) for one in suppliers}
+
+
+async def _capabilities(supplier: Supplier) -> Capabilities | str:
     """What its connector can do as it is set up; or what is wrong with its settings."""
     try:
-        return _connector_of(supplier).capabilities
+        connector = _connector_of(supplier)
     except CommandFailed as wrong:
         return str(wrong)
+    await connector.aclose()
+    return connector.capabilities
 
 
 def _as_data(can: Capabilities | str) -> object:

@@ -1,33 +1,39 @@
 """What people decide: cancel or resolve a backorder; release, hold or resolve a purchase order.
 
-Each is an update of a workflow, which answers when what was asked is done. A wait that ends earlier (Ctrl-C,
-`--wait`) does not take it back.
+Each is an update of a workflow, which answers when what was asked is done. A wait that ends earlier (Ctrl-C, `--wait`)
+does not take it back. Where no workflow runs any more, the books answer.
 """
 
 import asyncio
-from typing import Annotated, Literal, TypeVar
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from pydantic import BaseModel
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.exceptions import FailureError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
-from cli.connections import temporal_client
+from cli.amounts import money
+from cli.asking import NobodyRuns, ask_backorder, ask_purchase_order
+from cli.connections import open_ledger, temporal_client
 from cli.errors import CommandFailed, Refused
-from cli.terminal import console, plain
-from domain.backorder_position import CancelledBy
+from cli.terminal import console, say
+from domain.backorder_position import BackorderPosition, CancelledBy
+from domain.errors import NotFound, OrderConflict, OrderRefused
+from domain.purchase_order_duty import is_over
+from domain.purchase_order_position import PurchaseOrderPosition
+from ledger import backorders, purchase_orders
+from ledger.book import Ledger
 from workflows import backorder_contract, purchase_order_contract
 from workflows.backorder_contract import CancelOutcome, CancelReply, CancelRequest, Resolution
-from workflows.purchase_order_contract import Hold, PurchaseOrderResolution
+from workflows.purchase_order_contract import Hold, PurchaseOrderResolution, Standing
+from workflows.starting import started_order
 
 Wait = Annotated[float, Parameter(validator=Number(gt=0))]
 """Seconds to wait for the answer."""
 
-_PATIENCE = 60.0
-
-Answer = TypeVar("Answer")
+_PATIENCE = 30.0
 
 _ENDED = {
     CancelOutcome.CANCELLED: "cancelled",
@@ -47,7 +53,7 @@ def cancel(
 ) -> int:
     """Cancel what has not shipped of a backorder, and undo what was done for it.
 
-    Exit code 1 when it is too late.
+    Exit code 1: it is too late. 3: there is no such backorder.
 
     Args:
         backorder: its id.
@@ -55,14 +61,12 @@ def cancel(
         reason: why, in a few words; the customer reads it.
         wait: seconds to wait for the answer.
     """
-    request = CancelRequest(by=CancelledBy(by), reason=reason)
-    reply = asyncio.run(
-        ask(backorder_contract.workflow_id(backorder), backorder_contract.CANCEL, request, CancelReply, wait=wait)
-    )
+    reply = asyncio.run(_cancel(backorder, CancelRequest(by=CancelledBy(by), reason=reason), wait))
     said = f"{backorder}: {_ENDED[reply.outcome]}; {reply.units_cancelled} cancelled, {reply.units_shipped} shipped"
     if reply.refund:
-        said += f"; {reply.refund} {reply.currency} go back" + (f" by {reply.refund_by}" if reply.refund_by else "")
-    console().print(plain(said), soft_wrap=True)
+        by_day = f" by {reply.refund_by}" if reply.refund_by else ""
+        said += f"; {money(reply.refund, reply.currency)} to be refunded{by_day}"
+    _say(said)
     return 1 if reply.outcome is CancelOutcome.TOO_LATE else 0
 
 
@@ -76,40 +80,41 @@ def resolve(
 ) -> int:
     """Decide what a backorder or a purchase order that needs attention waits for.
 
+    Exit code 1: it cannot be decided so. 3: there is no such backorder or purchase order.
+
     Args:
         what: a backorder's id, or a purchase order's number such as PO-000012.
-        resolution: for a backorder `retry` (ask all suppliers again), `cancel` or `dismiss`; for a purchase order
-            `acknowledged` (they confirmed by other means), `close_short` (buy the rest elsewhere), `withdraw` (cancel
-            it with the supplier) or `dismiss`.
+        resolution: `dismiss` (seen, nothing to do) or `retry` what could not be done (a backorder asks all suppliers
+            again). For a backorder also `cancel`. For a purchase order also `acknowledged` (they confirmed by other
+            means), `close_short` (buy the rest elsewhere) or `withdraw` (cancel it with the supplier).
         note: why, for the story.
         wait: seconds to wait for the answer.
     """
-    request: backorder_contract.Resolve | purchase_order_contract.Resolve
     if is_po_number(what):
         if resolution not in set(PurchaseOrderResolution):
             raise CommandFailed(f"a purchase order is resolved by one of {', '.join(PurchaseOrderResolution)}")
-        workflow, update = purchase_order_contract.workflow_id(what), purchase_order_contract.RESOLVE
-        request = purchase_order_contract.Resolve(resolution=PurchaseOrderResolution(resolution), note=note)
+        decision = purchase_order_contract.Resolve(resolution=PurchaseOrderResolution(resolution), note=note)
+        asyncio.run(_decide(what, purchase_order_contract.RESOLVE, decision, wait))
     else:
         if resolution not in set(Resolution):
             raise CommandFailed(f"a backorder is resolved by one of {', '.join(Resolution)}")
-        workflow, update = backorder_contract.workflow_id(what), backorder_contract.RESOLVE
-        request = backorder_contract.Resolve(resolution=Resolution(resolution), note=note)
-    asyncio.run(ask(workflow, update, request, object, wait=wait))
-    console().print(plain(f"{what}: {resolution}"), soft_wrap=True)
+        asyncio.run(_resolve(what, backorder_contract.Resolve(resolution=Resolution(resolution), note=note), wait))
+    _say(f"{what}: {resolution}")
     return 0
 
 
 def release_now(purchase_order: str, /, *, wait: Wait = _PATIENCE) -> int:
     """Send a collecting purchase order now instead of at its cut-off.
 
+    Exit code 1: it is over. 3: there is no such purchase order.
+
     Args:
         purchase_order: its number, such as PO-000012.
         wait: seconds to wait for the answer.
     """
-    workflow = purchase_order_contract.workflow_id(purchase_order)
-    asyncio.run(ask(workflow, purchase_order_contract.RELEASE_NOW, None, object, wait=wait))
-    console().print(plain(f"{purchase_order}: released"), soft_wrap=True)
+    order = asyncio.run(_decide(purchase_order, purchase_order_contract.RELEASE_NOW, None, wait))
+    gone = f"went out before ({order.status})" if order.frozen_at else "goes out now"
+    _say(f"{purchase_order}: {gone}")
     return 0
 
 
@@ -118,14 +123,20 @@ def hold(
 ) -> int:
     """Keep a collecting purchase order from being sent, past its cut-off.
 
+    Exit code 1: it does not collect any more. 3: there is no such purchase order.
+
     Args:
         purchase_order: its number, such as PO-000012.
         off: let it go again.
         wait: seconds to wait for the answer.
     """
-    workflow = purchase_order_contract.workflow_id(purchase_order)
-    asyncio.run(ask(workflow, purchase_order_contract.HOLD, Hold(held=not off), object, wait=wait))
-    console().print(plain(f"{purchase_order}: {'goes on' if off else 'held'}"), soft_wrap=True)
+    order = asyncio.run(_decide(purchase_order, purchase_order_contract.HOLD, Hold(held=not off), wait))
+    if order.frozen_at:
+        raise Refused(
+            f"{purchase_order} does not collect any more ({order.status}), so it cannot be held. "
+            f"`promisekeeper resolve {purchase_order} withdraw` asks the supplier to cancel it."
+        )
+    _say(f"{purchase_order}: {'goes on' if off else 'held'}")
     return 0
 
 
@@ -134,46 +145,122 @@ def is_po_number(what: str) -> bool:
     return what.startswith("PO-") and what[3:].isdigit()
 
 
-async def ask(
-    workflow_id: str,
-    update: str,
-    request: BaseModel | None,
-    answer: type[Answer],
-    *,
-    wait: float,
-    client: Client | None = None,
-) -> Answer:
-    """Run an update and wait for its answer.
+async def _cancel(backorder_id: str, request: CancelRequest, wait: float) -> CancelReply:
+    client = await temporal_client()
+    try:
+        return await ask_backorder(client, backorder_id, backorder_contract.CANCEL, request, CancelReply, wait=wait)
+    except NobodyRuns:
+        async with open_ledger() as ledger:
+            return _as_it_ended(await _ended_backorder(client, ledger, backorder_id))
 
-    Args:
-        workflow_id: whom to ask.
-        update: its name in the contract.
-        request: its argument, if it takes one.
-        answer: the type of the answer; object for any.
-        wait: seconds to wait at most.
-        client: by which; None: the environment's.
+
+def _as_it_ended(position: BackorderPosition) -> CancelReply:
+    """What a cancellation finds whose backorder has ended."""
+    return CancelReply(
+        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
+        units_cancelled=position.cancelled,
+        units_shipped=position.shipped,
+        refund=position.refund_due,
+        currency=position.currency,
+        refund_by=position.refund_deadline,
+    )
+
+
+async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait: float) -> None:
+    client = await temporal_client()
+    try:
+        await ask_backorder(client, backorder_id, backorder_contract.RESOLVE, decision, object, wait=wait)
+    except NobodyRuns:
+        async with open_ledger() as ledger:
+            position = await _ended_backorder(client, ledger, backorder_id)
+            if decision.resolution is not Resolution.DISMISS or not position.attention:
+                still = f"; `promisekeeper resolve {backorder_id} dismiss` is all that is left"
+                raise Refused(
+                    f"{backorder_id} has ended ({position.status}), and nothing can be done about it any more"
+                    + (still if position.attention else "")
+                ) from None
+            await _dismiss_in_the_books(ledger, backorder_id, decision.note)
+
+
+async def _dismiss_in_the_books(ledger: Ledger, backorder_id: str, note: str) -> None:
+    """Of a backorder that has ended (its parcel turned up after it was voided) only the note in the books is left."""
+    how = f"operator: {Resolution.DISMISS}{f' ({note})' if note else ''}"
+    key = f"{backorder_contract.workflow_id(backorder_id)}/dismiss/{uuid.uuid4()}"
+    await backorders.settle_attention(ledger, backorder_id, key=key, at=datetime.now(UTC), how=how)
+
+
+async def _ended_backorder(client: Client, ledger: Ledger, backorder_id: str) -> BackorderPosition:
+    """Where a backorder ended that no workflow runs for.
 
     Raises:
-        Refused: the workflow said no, has ended, or never was.
-        CommandFailed: nobody answered in time, or Temporal cannot be reached.
+        NotFound: there is none.
+        Refused: it was never accepted; or its workflow was ended by hand.
     """
-    handle = (client or await temporal_client()).get_workflow_handle(workflow_id)
-    arguments = [] if request is None else [request]
     try:
-        async with asyncio.timeout(wait):
-            reply: Answer = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - the SDK's overloads
-                update, args=arguments, result_type=answer
-            )
-            return reply
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as late:
-        raise CommandFailed(
-            f"{workflow_id} has not answered within {wait:g} seconds. If a worker runs, it is at it, and "
-            "`promisekeeper status` will show the end; asking again is harmless."
-        ) from late
-    except WorkflowUpdateFailedError as refused:
-        said = refused.cause.message if isinstance(refused.cause, FailureError) else ""
-        raise Refused(f"{workflow_id} refused: {said or refused.cause}") from refused
-    except RPCError as failure:
-        if failure.status is RPCStatusCode.NOT_FOUND:
-            raise Refused(f"{workflow_id} has ended or never was; `promisekeeper status` knows which") from failure
-        raise CommandFailed(f"Temporal could not pass it on: {failure.message}") from failure
+        position = await backorders.position(ledger, backorder_id)
+    except NotFound as unknown:
+        if await _known_order(ledger, backorder_id):
+            raise CommandFailed(
+                f"{backorder_id} is a purchase order, and this asks for a backorder. "
+                f"`promisekeeper resolve {backorder_id} withdraw` withdraws it."
+            ) from unknown
+        try:
+            await started_order(client, backorder_id)
+        except (OrderRefused, OrderConflict) as never_accepted:
+            raise Refused(f"{backorder_id} was never accepted: {never_accepted}") from never_accepted
+        raise
+    if position.open:
+        raise Refused(
+            f"no workflow runs for {backorder_id}, although {position.open} of its units are owed: it was ended by "
+            "hand. Reset it in the Temporal UI, then ask again."
+        )
+    return position
+
+
+async def _decide(po_number: str, update: str, request: BaseModel | None, wait: float) -> PurchaseOrderPosition:
+    """Run an update of a purchase order, and say how it stood when it was carried out."""
+    async with open_ledger() as ledger:
+        order = await _known_order(ledger, po_number)
+        if order is None:
+            raise await _no_such_order(ledger, po_number)
+    if is_over(order) and not (order.attention and _dismisses(request)):
+        still = f"; `promisekeeper resolve {po_number} dismiss` is all that is left" if order.attention else ""
+        raise Refused(f"{po_number} is over ({order.status}), and nothing can be done about it any more{still}")
+    client = await temporal_client()
+    try:
+        reply = await ask_purchase_order(client, po_number, update, request, Standing, wait=wait)
+    except NobodyRuns:
+        raise Refused(f"{po_number} ended just now; `promisekeeper status {po_number}` shows how") from None
+    return reply.position or order
+
+
+def _dismisses(request: BaseModel | None) -> bool:
+    match request:
+        case purchase_order_contract.Resolve(resolution=PurchaseOrderResolution.DISMISS):
+            return True
+        case _:
+            return False
+
+
+async def _known_order(ledger: Ledger, po_number: str) -> PurchaseOrderPosition | None:
+    try:
+        return await purchase_orders.position(ledger, po_number)
+    except NotFound:
+        return None
+
+
+async def _no_such_order(ledger: Ledger, number: str) -> Exception:
+    """What to say of a number that no purchase order has: perhaps it is a backorder's id."""
+    try:
+        position = await backorders.position(ledger, number)
+    except NotFound:
+        return NotFound(f"there is no purchase order {number!r}; `promisekeeper purchase-orders` lists them")
+    on = ", ".join(dict.fromkeys(claim.po_number for claim in position.claims))
+    return CommandFailed(
+        f"{number} is a backorder, and this asks for a purchase order. "
+        + (f"It is on {on}." if on else "It is on no purchase order now.")
+    )
+
+
+def _say(what: str) -> None:
+    say(what, console())

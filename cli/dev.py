@@ -7,7 +7,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, LiteralString
@@ -15,13 +14,16 @@ from typing import Annotated, LiteralString
 import httpx
 import psycopg
 from cyclopts import Parameter
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from cli.catalogue import read_catalogue
 from cli.errors import CommandFailed
+from cli.terminal import plain, table
 from devstack.ownership import FolderTakenError
 from devstack.ports import HOST, PortTakenError
 from devstack.postgres import PostgresUnusableError
@@ -30,28 +32,12 @@ from devstack.running import run
 from devstack.settings import StackSettings
 from devstack.stack import Habits, Stack
 from devstack.temporal_server import TemporalUnusableError
+from ledger.overview import Overview
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the gateway's overview."""
 _COLOURS = {State.UP: "green", State.DOWN: "red"}
-
-
-class Happening(BaseModel):
-    """One line of the gateway's `recent`."""
-
-    at: datetime
-    backorder_id: str
-    what: str
-
-
-class Overview(BaseModel):
-    """What the gateway's `GET /overview` answers."""
-
-    backorders: dict[str, int]
-    purchase_orders: dict[str, int]
-    attention: int
-    recent: list[Happening]
 
 
 def dev(
@@ -190,6 +176,7 @@ class Screen:
             "",
             "  Try, in another terminal:",
             f"    {command} status            # every backorder, and what happens to it next",
+            f"    {command} status --attention  # who waits for a person, and what for",
             f"    {command} submit {self._orders}   # again: nothing is doubled",
             f"    {command} audit             # the books' laws, checked",
             "",
@@ -204,11 +191,15 @@ class Screen:
                 await asyncio.sleep(_LOOK_EVERY)
         with Live(console=self._console, auto_refresh=False) as live:
             while True:
-                live.update(_table(supervisor, await self._overview()), refresh=True)
+                live.update(picture(supervisor.states, await self._overview(), self._console), refresh=True)
                 await asyncio.sleep(_LOOK_EVERY)
 
     def _as_line(self, overview: Overview | None) -> None:
-        line = "the gateway does not answer" if overview is None else f"backorders: {_counts(overview.backorders)}"
+        line = "the gateway does not answer"
+        if overview is not None:
+            line = f"backorders: {_counts(overview.backorders)}"
+            if overview.attention:
+                line += f"; {_attention(overview)}"
         if line != self._last:
             self.tell(line)
             self._last = line
@@ -230,10 +221,19 @@ def _counts(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(numbers.items())) or "none yet"
 
 
-def _table(supervisor: Supervisor, overview: Overview | None) -> Group:
-    """The whole picture: parts, counts, latest happenings."""
-    parts = "  ".join(
-        f"[{_COLOURS.get(state, 'yellow')}]●[/] {name} {state}" for name, state in supervisor.states.items()
+def _attention(overview: Overview) -> str:
+    """Who waits for a person, by name as far as the overview goes."""
+    if not overview.attention:
+        return "nothing needs attention"
+    unnamed = overview.attention - len(overview.asking)
+    names = ", ".join(overview.asking) + (f" and {unnamed:,} more" if unnamed else "")
+    return f"{overview.attention:,} {'needs' if overview.attention == 1 else 'need'} attention: {names}"
+
+
+def picture(states: Mapping[str, State], overview: Overview | None, console: Console) -> Group:
+    """The whole picture, no higher than the terminal: parts, who needs attention, counts, and the latest happenings."""
+    parts = Text("  ").join(
+        Text.assemble(("●", _COLOURS.get(state, "yellow")), f" {name} {state}") for name, state in states.items()
     )
     if overview is None:
         return Group(parts, "the gateway does not answer")
@@ -243,8 +243,16 @@ def _table(supervisor: Supervisor, overview: Overview | None) -> Group:
     )
     for (status, count), (po_status, po_count) in pairs:
         counts.add_row(status, str(count), po_status, str(po_count))
-    recent = Table("when", "backorder", "what", box=None, pad_edge=False)
-    for happening in overview.recent[:10]:
-        recent.add_row(f"{happening.at.astimezone():%H:%M:%S}", happening.backorder_id, happening.what)
-    attention = f"[red]{overview.attention} need attention[/]" if overview.attention else "nothing needs attention"
-    return Group(parts, "", counts, "", attention, "", recent)
+    attention = plain(_attention(overview))
+    attention.stylize("red" if overview.attention else "")
+    top = Group(parts, "", attention, Padding(counts, (1, 0)))
+    room = console.height - len(console.render_lines(top)) - 2  # its heading, and the line where the cursor stands
+    happenings = overview.recent[: max(1, room)]
+    recent = table("When", "Backorder", "What", whole=["When", "Backorder", "What"])
+    longest = max((len(one.backorder_id) for one in happenings), default=0)
+    taken = len("00:00:00  ") + max(len("Backorder"), longest) + len("  ")
+    for happening in happenings:
+        what = plain(happening.what)
+        what.truncate(max(20, console.width - taken), overflow="ellipsis")
+        recent.add_row(plain(f"{happening.at.astimezone():%H:%M:%S}"), plain(happening.backorder_id), what)
+    return Group(top, recent)

@@ -1,7 +1,7 @@
 """The `promisekeeper` command. Each command is a thin function in the module of its subject.
 
 Exit codes of all commands: 0 done; 1 reached, and something was refused or is wrong; 2 wrong usage, an unusable file,
-or nobody at the address; 130 interrupted.
+or nobody at the address; 3 nothing is known under that id; 130 interrupted.
 """
 
 import os
@@ -9,21 +9,26 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 
+import psycopg
 from cyclopts import App, CycloptsError, Group
+from temporalio.service import RPCError
 
 from cli.audit import audit
 from cli.catalogue import app as catalogue
+from cli.connections import first_line
 from cli.connectors import check, connectors
 from cli.decisions import cancel, hold, release_now, resolve
 from cli.environment import use_dev_environment
 from cli.errors import CommandFailed, Refused
 from cli.migrate import migrate
 from cli.schema import openapi, schema
-from cli.status import status
+from cli.status import list_purchase_orders, status
 from cli.submit import submit
-from domain.errors import PromisekeeperError
+from cli.terminal import progress_console, say
+from domain.errors import NotFound, PromisekeeperError
 
 _RUN = Group("Run", sort_key=1)
 _ORDERS = Group("Orders in", sort_key=2)
@@ -58,6 +63,7 @@ app.command(catalogue)
 app.command(schema, group=_ORDERS)
 app.command(openapi, group=_ORDERS)
 app.command(status, group=_WATCH)
+app.command(list_purchase_orders, name="purchase-orders", group=_WATCH)
 app.command(cancel, group=_WATCH)
 app.command(resolve, group=_WATCH)
 app.command(release_now, group=_WATCH)
@@ -85,6 +91,8 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except CommandFailed as failed:
         return _complain(failed, 2)
+    except NotFound as unknown:
+        return _complain(unknown, 3)
     except (Refused, PromisekeeperError) as refused:
         return _complain(refused, 1)
     except KeyboardInterrupt:
@@ -92,16 +100,28 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # `promisekeeper status | head`: whoever read has enough
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives until the process ends
         return 0
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as other:
+        return _complain(f"the ledger is of another version ({first_line(other)}); run `promisekeeper migrate`", 2)
+    except psycopg.Error as lost:
+        return _complain(f"the ledger could not answer: {first_line(lost)}. Ask again when it can.", 2)
+    except RPCError as lost:
+        return _complain(f"Temporal could not answer: {lost.message}. Ask again when it can.", 2)
+    except OSError as unusable:
+        return _complain(str(unusable), 2)
     return result if isinstance(result, int) else 0
 
 
-def _complain(error: Exception, code: int) -> int:
-    print(f"promisekeeper: {error}", file=sys.stderr)
+def _complain(what: object, code: int) -> int:
+    for line in f"promisekeeper: {what}".splitlines():
+        say(line, progress_console())
     return code
 
 
 def main() -> None:
     """The console script. Leaves past the interpreter's teardown, which may abort after a Temporal client."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character shows its number
     code = run(sys.argv[1:])  # all work is done and closed; only what sdk-python#300 spoils is skipped
     sys.stdout.flush()
     sys.stderr.flush()

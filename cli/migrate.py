@@ -5,7 +5,7 @@ import asyncio
 from cli.connections import address_of, ledger_dsn, reachable
 from cli.environment import LEDGER_DSN
 from cli.errors import CommandFailed
-from cli.terminal import console, plain
+from cli.terminal import console, say
 from ledger.migrate import migrate as apply
 
 
@@ -16,7 +16,7 @@ def migrate() -> int:
         raise CommandFailed(f"set {LEDGER_DSN} to the PostgreSQL connection string of the ledger")
     applied = asyncio.run(_migrate(dsn))
     said = f"applied {', '.join(applied)}" if applied else "nothing to apply"
-    console().print(plain(f"{address_of(dsn)}: {said}"), soft_wrap=True)
+    say(f"{address_of(dsn)}: {said}", console())
     return 0
 
 

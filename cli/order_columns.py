@@ -56,7 +56,13 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("sku", ("sku",), True, f"the item, as in the catalogue; {_ID}"),
     Column("quantity", ("quantity",), True, "units, a whole number from 1", _number),
-    Column("unit_price", ("unit_price",), True, "what the customer pays for a unit, such as 12.50", _number),
+    Column(
+        "unit_price",
+        ("unit_price",),
+        True,
+        "what the customer pays for a unit, such as 12.50",
+        _number,
+    ),
     Column("currency", ("currency",), True, "USD, EUR, GBP, CAD or JPY"),
     Column(
         "shipping_charge",

@@ -9,7 +9,7 @@ JSON Lines are streamed, whatever their size; an array is read whole.
 import csv
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from itertools import chain
@@ -21,8 +21,8 @@ from pydantic_core import ErrorDetails
 
 from cli.errors import CommandFailed
 from cli.order_columns import BY_NAME, BY_PATH, COLUMNS
-from cli.unknown_fields import unknown_fields
 from domain.orders import Order
+from domain.unknown_fields import unknown_fields
 
 
 class OrderFormat(StrEnum):
@@ -72,22 +72,6 @@ def format_of(path: Path) -> OrderFormat:
     if found is None:
         raise CommandFailed(f"{path} ends in none of {', '.join(EXTENSIONS)}; say what it is with --format")
     return found
-
-
-def read_orders(path: Path, file_format: OrderFormat) -> tuple[list[tuple[int, Order]], list[BadLine]]:
-    """All of a file at once: the orders with their line numbers, and the lines that are none.
-
-    Raises:
-        CommandFailed: as `each_line`.
-    """
-    good: list[tuple[int, Order]] = []
-    bad: list[BadLine] = []
-    for line in each_line(path, file_format):
-        if isinstance(line, GoodLine):
-            good.append((line.line_no, line.order))
-        else:
-            bad.append(line)
-    return good, bad
 
 
 def each_line(path: Path, file_format: OrderFormat) -> Iterator[GoodLine | BadLine]:
@@ -205,7 +189,7 @@ def _complaint(name: str, cell: str) -> str | None:
 
 
 def _is_text(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _in_csv_words(error: ErrorDetails) -> Problem:
@@ -299,8 +283,3 @@ _READERS = {
     OrderFormat.JSONL: _json_lines,
     OrderFormat.JSON: _json_array,
 }
-
-
-def count(lines: Iterable[GoodLine | BadLine]) -> int:
-    """How many lines there are; reading them all finds a file that is of the wrong kind before anything is started."""
-    return sum(1 for _ in lines)

@@ -1,11 +1,13 @@
 """`promisekeeper submit`: starts one `Backorder` workflow for each line of a file, however often the file is given."""
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, NamedTuple, cast
 
@@ -13,21 +15,25 @@ import psycopg
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
+from rich.progress import Progress
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli.connections import ledger_dsn, open_ledger, task_queue, temporal_client
 from cli.errors import CommandFailed
-from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, count, each_line, format_of
-from cli.terminal import console, plain, progress_bar, progress_console, table
+from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, each_line, format_of
+from cli.terminal import console, plain, progress_bar, progress_console, say, table
 from domain.errors import OrderConflict, OrderRefused
 from domain.orders import Order, refuse_nonsense
 from ledger import backorders, catalogue
 from ledger.book import Ledger
 from workflows.starting import start_backorder, started_order
 
-SHOWN_AT_MOST = 200
-"""Refused lines in the table; the rest is only counted."""
+SHOWN_AT_MOST = 20
+"""Problems in the table; the rest is only counted, or all told with --json."""
+
+AT_A_TIME = 500
+"""Lines that are read, and looked up in the books, together."""
 
 
 class Outcome(StrEnum):
@@ -38,9 +44,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-_STARTED = Outcome.STARTED, None
-_KNOWN = Outcome.KNOWN, None
-_CONFLICT = (
+_Verdict = tuple[Outcome, Problem | None]
+
+_STARTED: _Verdict = Outcome.STARTED, None
+_KNOWN: _Verdict = Outcome.KNOWN, None
+_CONFLICT: _Verdict = (
     Outcome.REFUSED,
     Problem("backorder_id", "conflict: this id is known with other content; correct the line, or give it a new id"),
 )
@@ -60,6 +68,7 @@ def submit(
     *,
     file_format: Annotated[OrderFormat | None, Parameter(name="--format")] = None,
     in_flight: Annotated[int, Parameter(validator=Number(gte=1, lte=500))] = 50,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Start one backorder for each line of a file of orders.
 
@@ -70,9 +79,13 @@ def submit(
         file: CSV, JSON Lines or JSON, told by its extension. `promisekeeper schema` describes them.
         file_format: what the file is, whatever its extension says.
         in_flight: the most lines on their way at once.
+        as_json: print JSON: how many of each, and every problem with its line, backorder_id, field and reason.
     """
     result = asyncio.run(submit_file(file, file_format=file_format, in_flight=in_flight, progress=progress_console()))
-    report(result, console())
+    if as_json:
+        print(json.dumps(_as_data(result), ensure_ascii=False, indent=2))
+    else:
+        report(result, console())
     return 1 if result.refused else 0
 
 
@@ -101,8 +114,9 @@ async def submit_file(
             started; the same file can be submitted again.
     """
     chosen = file_format or format_of(path)
-    total = count(each_line(path, chosen))
     async with AsyncExitStack() as open_until_done:
+        bar = open_until_done.enter_context(progress_bar(progress or Console(quiet=True)))
+        total = await _check(path, chosen, bar)
         if client is None:
             client = await temporal_client()
         if ledger is None and ledger_dsn():
@@ -110,42 +124,73 @@ async def submit_file(
         desk = _Desk(client, ledger, await _skus(ledger))
         counts: Counter[Outcome] = Counter()
         refused: list[BadLine] = []
-        with progress_bar(progress or Console(quiet=True)) as bar:
-            task = bar.add_task(f"Submitting {path.name}", total=total)
+        task = bar.add_task(f"Submitting {path.name}", total=total)
 
-            def settled(outcome: Outcome, bad: BadLine | None) -> None:
-                counts[outcome] += 1
-                if bad:
-                    refused.append(bad)
-                bar.advance(task)
+        def settled(outcome: Outcome, bad: BadLine | None) -> None:
+            counts[outcome] += 1
+            if bad:
+                refused.append(bad)
+            bar.advance(task)
 
-            try:
-                await _hand_in(path, chosen, desk, in_flight, settled)
-            except ExceptionGroup as several:
-                lost = several.subgroup((RPCError, psycopg.Error))
-                if lost is None:
-                    raise
-                raise CommandFailed(
-                    f"the connection was lost after {counts[Outcome.STARTED]} were started ({_first(lost)}). "
-                    "Submit the same file again: nothing starts twice."
-                ) from several
+        try:
+            await _hand_in(path, chosen, desk, in_flight, settled)
+        except ExceptionGroup as several:
+            lost = several.subgroup((RPCError, psycopg.Error))
+            if lost is None:
+                raise
+            raise CommandFailed(
+                f"the connection was lost after {counts[Outcome.STARTED]} were started ({_first(lost)}). "
+                "Submit the same file again: nothing starts twice."
+            ) from several
     return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused))
 
 
 def report(result: Submitted, on: Console) -> None:
     """Print what became of a file."""
     counts = f"{result.started} started, {result.known} already known, {len(result.refused)} refused"
-    on.print(plain(counts), soft_wrap=True)
+    say(counts, on)
     if not result.refused:
         return
+    rows = [(bad, nth, problem) for bad in result.refused for nth, problem in enumerate(bad.problems)]
     shown = table("Line", "Backorder", "Field", "Reason", right=["Line"])
-    for bad in result.refused[:SHOWN_AT_MOST]:
-        for nth, problem in enumerate(bad.problems):
-            line, backorder = (bad.line_no, bad.backorder_id) if nth == 0 else ("", "")
-            shown.add_row(plain(line), plain(backorder), plain(problem.field), plain(problem.reason))
+    for bad, nth, problem in rows[:SHOWN_AT_MOST]:
+        line, backorder = (bad.line_no, bad.backorder_id) if nth == 0 else ("", "")
+        shown.add_row(plain(line), plain(backorder), plain(problem.field), plain(problem.reason))
     on.print(shown)
-    if len(result.refused) > SHOWN_AT_MOST:
-        on.print(f"and {len(result.refused) - SHOWN_AT_MOST} more", soft_wrap=True)
+    if len(rows) > SHOWN_AT_MOST:
+        say(f"and {len(rows) - SHOWN_AT_MOST:,} more problems; --json tells them all", on)
+
+
+def _as_data(result: Submitted) -> object:
+    problems = [
+        {"line": bad.line_no, "backorder_id": bad.backorder_id, "field": problem.field, "reason": problem.reason}
+        for bad in result.refused
+        for problem in bad.problems
+    ]
+    return {
+        "started": result.started,
+        "already_known": result.known,
+        "refused": len(result.refused),
+        "problems": problems,
+    }
+
+
+async def _check(path: Path, file_format: OrderFormat, bar: Progress) -> int:
+    """Read a file to its end, so that one of the wrong kind is found before anything is started; how many lines."""
+    task = bar.add_task(f"Checking {path.name}", total=None)
+    total = 0
+    for lines in _portions(path, file_format):
+        total += len(lines)
+        bar.advance(task, len(lines))
+        await asyncio.sleep(0)  # so that Ctrl-C is heard
+    bar.remove_task(task)
+    return total
+
+
+def _portions(path: Path, file_format: OrderFormat) -> Iterator[list[GoodLine | BadLine]]:
+    lines = each_line(path, file_format)
+    while portion := list(islice(lines, AT_A_TIME)):
+        yield portion
 
 
 async def _hand_in(
@@ -158,21 +203,28 @@ async def _hand_in(
     """Read on only as lines are settled, so that a file of any size needs little memory."""
     free = asyncio.Semaphore(in_flight)
 
-    async def one(line: GoodLine) -> None:
+    def ends(line: GoodLine, verdict: _Verdict) -> None:
+        outcome, reason = verdict
+        settled(outcome, BadLine(line.line_no, (reason,), line.order.backorder_id) if reason else None)
+
+    async def start(line: GoodLine) -> None:
         try:
-            outcome, reason = await desk.hand_in(line.order)
+            ends(line, await desk.start(line.order))
         finally:
             free.release()
-        bad = BadLine(line.line_no, (reason,), line.order.backorder_id) if reason else None
-        settled(outcome, bad)
 
     async with asyncio.TaskGroup() as tasks:
-        for line in each_line(path, file_format):
-            if isinstance(line, BadLine):
-                settled(Outcome.REFUSED, line)
-                continue
-            await free.acquire()
-            tasks.create_task(one(line))
+        for portion in _portions(path, file_format):
+            accepted = await desk.accepted([line.order for line in portion if isinstance(line, GoodLine)])
+            for line in portion:
+                if isinstance(line, BadLine):
+                    settled(Outcome.REFUSED, line)
+                elif verdict := desk.by_the_books(line.order, accepted):
+                    ends(line, verdict)
+                else:
+                    await free.acquire()
+                    tasks.create_task(start(line))
+            await asyncio.sleep(0)  # so that Ctrl-C is heard, however many are settled at once
 
 
 class _Desk:
@@ -184,18 +236,34 @@ class _Desk:
         self._skus = skus
         """None: not known here."""
 
-    async def hand_in(self, order: Order) -> tuple[Outcome, Problem | None]:
-        # The ledger remembers longer than Temporal, which forgets closed workflows; and an order that was accepted in
-        # its day stays known when its dates are past or its item is no longer sold.
-        accepted = await self._accepted(order.backorder_id)
-        if accepted is not None:
-            return _KNOWN if accepted == order.fingerprint else _CONFLICT
-        nonsense = self._nonsense(order)
+    async def accepted(self, orders: list[Order]) -> Mapping[str, str]:
+        """The fingerprints under which the books know these ids; those they do not know are left out."""
+        if self._ledger is None or not orders:
+            return {}
+        return await backorders.fingerprints(self._ledger, [order.backorder_id for order in orders])
+
+    def by_the_books(self, order: Order, accepted: Mapping[str, str]) -> _Verdict | None:
+        """What the books alone can say of an order; None: nothing.
+
+        They remember longer than Temporal, which forgets closed workflows; and an order that was accepted in its day
+        stays known when its dates are past.
+        """
+        fingerprint = accepted.get(order.backorder_id)
+        if fingerprint is not None:
+            return _KNOWN if fingerprint == order.fingerprint else _CONFLICT
+        if self._skus is not None and order.sku not in self._skus:
+            reason = f"{order.sku!r} is in no catalogue that was loaded (`promisekeeper catalogue load`)"
+            return Outcome.REFUSED, Problem("sku", reason)
+        return None
+
+    async def start(self, order: Order) -> _Verdict:
+        """Start an order that the books do not know."""
+        nonsense = _nonsense(order)
         if nonsense is None and await start_backorder(self._client, order, task_queue=task_queue()):
             return _STARTED
         return await self._against_workflow(order, nonsense)
 
-    async def _against_workflow(self, order: Order, nonsense: Problem | None) -> tuple[Outcome, Problem | None]:
+    async def _against_workflow(self, order: Order, nonsense: Problem | None) -> _Verdict:
         """Compare with what the workflow of this id, if there is one, was started with."""
         try:
             given = await started_order(self._client, order.backorder_id)
@@ -209,21 +277,14 @@ class _Desk:
             )
         return _KNOWN if given.fingerprint == order.fingerprint else _CONFLICT
 
-    def _nonsense(self, order: Order) -> Problem | None:
-        if self._skus is not None and order.sku not in self._skus:
-            return Problem("sku", f"{order.sku!r} is in no catalogue that was loaded (`promisekeeper catalogue load`)")
-        try:
-            refuse_nonsense(order, datetime.now(UTC))
-        except OrderRefused as refusal:
-            field = "ordered_at" if "ordered_at" in str(refusal) else "promised_by"
-            return Problem(field, str(refusal))
-        return None
 
-    async def _accepted(self, backorder_id: str) -> str | None:
-        """The fingerprint this id was accepted with, if the ledger has it."""
-        if self._ledger is None:
-            return None
-        return await backorders.fingerprint(self._ledger, backorder_id)
+def _nonsense(order: Order) -> Problem | None:
+    """What is wrong with its dates."""
+    try:
+        refuse_nonsense(order, datetime.now(UTC))
+    except OrderRefused as refusal:
+        return Problem("ordered_at" if "ordered_at" in str(refusal) else "promised_by", str(refusal))
+    return None
 
 
 async def _skus(ledger: Ledger | None) -> set[str] | None:

@@ -26,19 +26,30 @@ def _at_least(found: Console) -> Console:
     return found
 
 
-def table(*headings: str, title: str | None = None, right: Iterable[str] = ()) -> Table:
+def table(
+    *headings: str, title: str | None = None, right: Iterable[str] = (), whole: Iterable[str] = (), gap: int = 2
+) -> Table:
     """An empty table; its cells fold instead of being cut, so nothing that is said gets lost.
 
     Args:
         headings: the columns, the last of which takes what room there is.
         title: printed above.
         right: headings of the columns with numbers.
+        whole: headings of the columns, with short cells only, that are not folded to make room.
+        gap: blanks between columns.
     """
-    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    numbers = set(right)
+    drawn = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0)
+    )
+    numbers, unfolded = set(right), set(whole)
     for heading in headings:
-        last = heading == headings[-1]
-        drawn.add_column(heading, overflow="fold", justify="right" if heading in numbers else "left", ratio=1 * last)
+        drawn.add_column(
+            heading,
+            overflow="fold",
+            justify="right" if heading in numbers else "left",
+            no_wrap=heading in unfolded,
+            ratio=1 if heading == headings[-1] else None,
+        )
     return drawn
 
 
@@ -46,6 +57,11 @@ def plain(value: object) -> Text:
     """Text as it is: brackets are no markup, and control characters that a file brings are shown, not obeyed."""
     said = "" if value is None else str(value)
     return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in said))
+
+
+def say(what: str, on: Console) -> None:
+    """A sentence: folded between words on a terminal; elsewhere one line, as those who search it expect."""
+    on.print(plain(what), soft_wrap=not on.is_terminal)
 
 
 def progress_bar(on: Console) -> Progress:

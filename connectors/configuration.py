@@ -4,12 +4,27 @@ A catalogue file is kept in version control, so secrets do not belong in it: wri
 give the variable to the processes that talk to the supplier. Wrong settings are named; their values are never shown.
 """
 
+import difflib
 import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationInfo, field_validator
+import httpx
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 ENVIRONMENT_PREFIX = "env:"
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def variable(setting: object) -> str | None:
+    """The environment variable that a setting is read from, if it is."""
+    if not isinstance(setting, str) or not setting.startswith(ENVIRONMENT_PREFIX):
+        return None
+    name = setting.removeprefix(ENVIRONMENT_PREFIX)
+    return name if _VARIABLE.fullmatch(name) else None
 
 
 class ConnectorConfig(BaseModel):
@@ -19,14 +34,92 @@ class ConnectorConfig(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _from_environment(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, str) or not value.startswith(ENVIRONMENT_PREFIX):
-            return value
-        name = value.removeprefix(ENVIRONMENT_PREFIX)
-        found = os.environ.get(name)
-        if not found:
-            raise ValueError(f"{info.field_name} is read from the environment variable {name}; set that variable")
-        return found
+    def _from_environment(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith(ENVIRONMENT_PREFIX):
+            name = variable(value)
+            if name is None:
+                raise ValueError("env: is followed by the name of an environment variable: letters, digits and _")
+            value = os.environ.get(name)
+            if not value:
+                raise ValueError("is not set in this process; set that variable")
+        if isinstance(value, str) and not value.isprintable():
+            # a line break at the end of a secret that was read from a file, mostly
+            raise ValueError("holds a line break or another character that cannot be printed; take it out")
+        return value
+
+
+class SettingProblem(NamedTuple):
+    """One thing that is wrong with how a supplier is set up. Never holds a value."""
+
+    field: str
+    """Of the supplier in the catalogue, such as `connector_config.api_key`."""
+    wrong: str
+    """In words, with what to do."""
+    variable: str | None = None
+    """The environment variable it is read from: another process may have another one."""
+
+    def __str__(self) -> str:
+        """In one line."""
+        read_from = f" (environment variable {self.variable})" if self.variable else ""
+        return f"{self.field}{read_from}: {self.wrong}"
+
+
+def problems(
+    refusal: ValidationError, model: type[BaseModel], settings: Mapping[str, object]
+) -> Iterator[SettingProblem]:
+    """What pydantic found wrong with a connector's settings, for the people who wrote them.
+
+    Args:
+        refusal: what reading `settings` raised.
+        model: what they were read as.
+        settings: as they stand in the catalogue.
+    """
+    for error in refusal.errors(include_url=False, include_input=False):
+        setting = ".".join(map(str, error["loc"]))
+        if error["type"] == "missing":
+            wrong = "is missing; set it"
+        elif error["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(setting, model.model_fields, n=1)
+            wrong = f"is no setting of this connector; {f'did you mean {near[0]}?' if near else 'take it out'}"
+        else:
+            wrong = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        yield SettingProblem(f"connector_config.{setting}", wrong, variable(settings.get(setting)))
+
+
+def usable_address(value: str) -> str:
+    """Validate the address of a service, to which paths are added, so that a typing error shows at once.
+
+    Raises:
+        ValueError: it is no http or https address of a host.
+    """
+    try:
+        url = httpx.URL(value)
+        url.host.encode("idna")  # as the look-up of the name will
+    except (httpx.InvalidURL, UnicodeError) as unreadable:
+        raise ValueError("is no address; write one such as https://api.acme.example/v1") from unreadable
+    if any(c.isspace() for c in value):
+        raise ValueError("holds a blank, which no address has; take it out")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("must start with http:// or https:// and a host, such as https://api.acme.example/v1")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ValueError("has a port that no address can have; it is 1 to 65535")
+    if url.userinfo:
+        raise ValueError("must hold no user and password: they would replace the API key")
+    if "?" in value or "#" in value:
+        raise ValueError("must end with its path, without ? and #: paths are added to it")
+    return value
+
+
+def usable_api_key(secret: SecretStr) -> SecretStr:
+    """Validate a key that is sent as `Authorization: Bearer ...`, which holds printable ASCII without blanks.
+
+    Raises:
+        ValueError: it is empty, or no header can carry it.
+    """
+    value = secret.get_secret_value()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("an API key is printable ASCII without blanks, at least one character")
+    return secret
 
 
 def usable_webhook_secret(secret: SecretStr) -> SecretStr:
@@ -44,3 +137,8 @@ def usable_webhook_secret(secret: SecretStr) -> SecretStr:
         # the cause may quote the secret, so it is not repeated here
         raise ValueError("a webhook secret is whsec_ followed by base64 of at least one byte") from unusable
     return secret
+
+
+Address = Annotated[str, AfterValidator(usable_address)]
+ApiKey = Annotated[SecretStr, AfterValidator(usable_api_key)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(usable_webhook_secret)]

@@ -1,4 +1,4 @@
-"""How the outside world fails: five kinds, because each asks for something else from the caller."""
+"""How the outside world fails: a kind of error for each thing that it asks of the caller."""
 
 from datetime import timedelta
 
@@ -25,6 +25,13 @@ class Unknown(ConnectorError):
 
 class Unsupported(ConnectorError):
     """This connector cannot do that, as its capabilities say."""
+
+
+class WronglySetUp(Unsupported):
+    """A supplier's connector cannot be built as the catalogue and the environment have it; nothing was tried.
+
+    Asking again at once is useless, so that whoever waits is told at once; but it may be mended at any time.
+    """
 
 
 class Undecodable(ConnectorError):

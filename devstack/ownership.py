@@ -111,10 +111,12 @@ class Records:
 def sole_owner(folder: Path) -> Generator[None]:
     """Hold a folder for one supervisor. The operating system lets go of it when the process ends, however it ends.
 
+    A new folder is its owner's alone: orders with names and addresses will lie in it.
+
     Raises:
         FolderTakenError: another supervisor holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -31,14 +31,15 @@ def check(ports: Sequence[Port]) -> None:
             problems.append(
                 f"port {port.number} is meant for both {seen[port.number].purpose} and {port.purpose}; {moved_by}"
             )
-        elif not _free(port.number):
+        elif not is_free(port.number):
             problems.append(f"port {port.number} ({port.purpose}) is taken by another program; {moved_by}")
         seen[port.number] = port
     if problems:
         raise PortTakenError("\n".join(problems))
 
 
-def _free(number: int) -> bool:
+def is_free(number: int) -> bool:
+    """Whether a server can listen on a port of this machine now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # macOS lets two programs listen, one on all addresses and one on this: so ask whether somebody answers
         if probe.connect_ex((HOST, number)) == 0:

@@ -209,13 +209,14 @@ def binaries() -> Path:
 
 
 def _socket_folder(data: Path) -> Path:
-    """The data folder itself, or, when that path is too long for a socket, a folder under the temporary one."""
-    if len(os.fsencode(data / ".s.PGSQL.65535")) < _LONGEST_SOCKET_PATH:
+    """The data folder itself, or a folder under the temporary one: for a path that is too long for a socket, or that
+    has a comma, which separates paths and hosts wherever a socket's folder is named."""
+    if len(os.fsencode(data / ".s.PGSQL.65535")) < _LONGEST_SOCKET_PATH and "," not in str(data):
         return data
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"promisekeeper-{digest}"
-    if len(os.fsencode(folder / ".s.PGSQL.65535")) >= _LONGEST_SOCKET_PATH:
-        return Path("/tmp") / folder.name  # TMPDIR is too deep as well
+    if len(os.fsencode(folder / ".s.PGSQL.65535")) >= _LONGEST_SOCKET_PATH or "," in str(folder):
+        return Path("/tmp") / folder.name  # TMPDIR is no better
     return folder
 
 

@@ -17,6 +17,8 @@ from devstack.ownership import ProcessRecord, Records
 
 _LOOK_EVERY = 0.05
 """Seconds between two looks at a process."""
+_OWNER_ONLY = 0o077
+"""The umask of all parts: as root, the folder has to be passable for PostgreSQL's user, and so for everybody."""
 _LONGEST_LOG = 5_000_000
 """Bytes after which a part's log is put aside at the next start."""
 
@@ -162,7 +164,7 @@ class Supervisor:
         log_path = self._log_of(part)
         if log_path.exists() and log_path.stat().st_size > _LONGEST_LOG:
             log_path.replace(log_path.with_suffix(".old.log"))
-        with log_path.open("ab") as log:
+        with open(log_path, "ab", opener=_private) as log:
             self._log_starts[part.name] = log.tell()
             try:
                 process = subprocess.Popen(
@@ -172,6 +174,7 @@ class Supervisor:
                     stderr=subprocess.STDOUT,
                     cwd=part.directory,
                     env=part.environment,
+                    umask=_OWNER_ONLY,
                     # out of the terminal's process group: Ctrl-C must reach the supervisor alone, which keeps the order
                     start_new_session=True,
                     **as_user(part.user),
@@ -230,6 +233,10 @@ class Supervisor:
             lines = log.read().decode(errors="replace").splitlines()[-15:]
         said = "\n".join(f"  {line}" for line in lines) or "  (it said nothing)"
         return f" The last lines of {path}:\n{said}"
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o666 & ~_OWNER_ONLY)
 
 
 def _how(returncode: int) -> str:

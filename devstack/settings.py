@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from connectors.configuration import ENVIRONMENT_PREFIX
 from devstack.ports import HOST, Port
 from domain.catalogue import Catalogue
+from domain.names import TASK_QUEUE
 
 _PREFIX = "PROMISEKEEPER_DEV_"
 _PURPOSES = {
@@ -131,7 +133,9 @@ def variable(value: object) -> str | None:
 def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn: str) -> dict[str, str]:
     """What the gateway, the worker and the commands read: see `activities.settings.Settings`, and Temporal's own."""
     return {
+        **past_proxies(os.environ),
         "PROMISEKEEPER_LEDGER_DSN": ledger_dsn,
+        "PROMISEKEEPER_TASK_QUEUE": TASK_QUEUE,
         "PROMISEKEEPER_PUBLIC_URL": settings.gateway_url,
         "PROMISEKEEPER_GATEWAY_HOST": HOST,
         "PROMISEKEEPER_GATEWAY_PORT": str(settings.gateway_port),
@@ -139,6 +143,10 @@ def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn
         "PROMISEKEEPER_LINK_SECRET": kept.token("PROMISEKEEPER_LINK_SECRET"),
         "PROMISEKEEPER_SMTP_HOST": HOST,
         "PROMISEKEEPER_SMTP_PORT": str(settings.smtp_port),
+        # the mail catcher knows neither logins nor TLS, whatever a terminal is set up for
+        "PROMISEKEEPER_SMTP_USER": "",
+        "PROMISEKEEPER_SMTP_PASSWORD": "",
+        "PROMISEKEEPER_SMTP_TLS": "false",
         "PROMISEKEEPER_PAYMENT_URL": f"http://{HOST}:{settings.payment_port}",
         "PROMISEKEEPER_PAYMENT_API_KEY": kept.token("PROMISEKEEPER_PAYMENT_API_KEY"),
         "PROMISEKEEPER_CARRIER_URL": f"http://{HOST}:{settings.carrier_port}",
@@ -149,3 +157,11 @@ def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn
         # the developer's own profiles (Temporal Cloud, perhaps) have no say here
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }
+
+
+def past_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables by which requests within this world go straight, where others have to go through a proxy."""
+    excepted = environment.get("no_proxy") or environment.get("NO_PROXY")
+    straight = ",".join(filter(None, (excepted, HOST, "localhost")))
+    # in both spellings, since it differs between programs which of them wins
+    return {"NO_PROXY": straight, "no_proxy": straight}

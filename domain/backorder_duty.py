@@ -26,6 +26,7 @@ from domain.backorder_position import (
 )
 from domain.calendars import end_of_day
 from domain.delay_law import US, LawProfile, LegalPosition, NoticeFact, legal_position, refund_deadline
+from domain.duties import NOTHING_POSTPONED, first_due
 from domain.promises import honest_date, revised_after_overdue
 from domain.values import Frozen, Instant, round_money
 
@@ -64,9 +65,6 @@ class DutyKind(StrEnum):
     CHECK_CARRIER = "check carrier"
     PROMISE = "promise"
     NOTIFY = "notify"
-
-
-NOTHING_POSTPONED: Mapping[DutyKind, datetime] = {}
 
 
 class Duty(Frozen):
@@ -137,7 +135,7 @@ def next_duty(
     position: BackorderPosition,
     policy: Policy,
     now: datetime,
-    postponed: Mapping[DutyKind, datetime] = NOTHING_POSTPONED,
+    postponed: Mapping[str, datetime] = NOTHING_POSTPONED,
 ) -> Duty | None:
     """The most important duty due at `now`, else the one that falls due first; None when none is left.
 
@@ -147,16 +145,7 @@ def next_duty(
         now: the present instant.
         postponed: duties that could not be done when last tried, and when to try them again.
     """
-    ahead: Duty | None = None
-    for found in _duties(position, policy, now):
-        duty = found
-        if (again := postponed.get(found.kind)) and again > found.at:
-            duty = found.model_copy(update={"at": again})
-        if duty.at <= now:
-            return duty
-        if ahead is None or duty.at < ahead.at:
-            ahead = duty
-    return ahead
+    return first_due(_duties(position, policy, now), now, postponed)
 
 
 def _duties(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
@@ -270,10 +259,10 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
         at=position.last_sourced_at + terms.retry_every,
         why=f"look again for supply for {position.unsourced} units",
     )
-    if position.attention_since and asked in (position.attention or ""):
+    if position.sourcing_failed_since and asked in (position.attention or ""):
         yield Duty(
             kind=DutyKind.CANCEL,
-            at=position.attention_since + terms.give_up_after,
+            at=position.sourcing_failed_since + terms.give_up_after,
             why="no supplier was found in time; the seller cancels",
             by=CancelledBy.SELLER,
         )
@@ -402,7 +391,9 @@ def _dates(position: BackorderPosition, policy: Policy, now: datetime) -> Iterat
     if expected and position.current_promise is None and not told:
         yield Duty(kind=DutyKind.PROMISE, at=now, why=f"promise {expected}", promised=expected, basis=basis)
         return
-    if not any(n.kind is NoticeKind.ORDER_CONFIRMED for n in position.notices):
+    legal = _legal_notice(position, policy, now, goods_on=goods_on, expected=expected, basis=basis)
+    ask_at_once = legal is not None and legal.at <= now and not ready
+    if not told and not ask_at_once:  # what asks for consent confirms the order, too: one fact, one mail
         yield Duty(
             kind=DutyKind.NOTIFY,
             at=now,
@@ -411,10 +402,11 @@ def _dates(position: BackorderPosition, policy: Policy, now: datetime) -> Iterat
             promised=position.current_promise,
         )
         return
-    payment_problem = any(p.state is PaymentState.DECLINED for p in position.payments)
+    payment_problem = any(
+        p.kind is not PaymentKind.REFUND and p.state is PaymentState.DECLINED for p in position.payments
+    )
     if ready and not payment_problem:
         return
-    legal = _legal_notice(position, policy, now, goods_on=goods_on, expected=expected, basis=basis)
     if legal:
         yield legal
     if legal is None or legal.at > now:

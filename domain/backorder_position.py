@@ -158,6 +158,8 @@ class BackorderPosition(Frozen):
     parcels: tuple[ParcelPosition, ...] = ()
     sourcing_tries: int = 0
     """Consecutive tries that found no supplier for the unsourced rest."""
+    sourcing_failed_since: Instant | None = None
+    """When the first of them was made; None while there is none."""
     last_sourced_at: Instant | None = None
     cancel_requested_at: Instant | None = None
     cancelled_by: CancelledBy | None = None
@@ -222,4 +224,4 @@ class SourcingTerms(Frozen):
     retry_every: timedelta = timedelta(hours=6)
     attention_after_tries: int = 1
     give_up_after: timedelta = timedelta(days=14)
-    """The seller cancels when an operator has not resolved it this long after acceptance of the attention."""
+    """The seller cancels when no supplier was found for so long after the first search that found none."""

@@ -23,9 +23,6 @@ def next_cut_off(cut_off: CutOff, after: datetime) -> datetime:
 
     Returns:
         An instant in UTC.
-
-    Raises:
-        ValueError: the cut-off names no weekday or no time, so that there is no next one.
     """
     zone = ZoneInfo(cut_off.zone)
     here = after.astimezone(zone).date()
@@ -37,10 +34,7 @@ def next_cut_off(cut_off: CutOff, after: datetime) -> datetime:
         if day.weekday() in cut_off.weekdays
         for at in cut_off.times
     )
-    found = min((moment for moment in moments if moment > after), default=None)
-    if found is None:
-        raise ValueError("the cut-off names no weekday or no time of day; give at least one of each")
-    return found
+    return min(moment for moment in moments if moment > after)
 
 
 def add_working_days(day: date, days: int) -> date:

@@ -1,13 +1,91 @@
-"""Suppliers, items and what each supplier sells: the merchant's master data, as loaded from a catalogue file."""
+"""Suppliers, items and what each supplier sells: the merchant's master data, as loaded from a catalogue file.
 
+Terms that nothing can be bought on are refused here, by field and reason: found when the file is loaded, not when the
+first order is to go out. Fields nobody knows are the file reader's to refuse; what the ledger kept stays readable.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from itertools import pairwise
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from domain.values import Currency, Frozen, Id, PositiveQuantity, Price, Quantity, Sku
+from domain.values import CURRENCY_DIGITS, Currency, Frozen, Id, PositiveQuantity, Price, Quantity, Sku, Text, Zone
+
+LONGEST_WAIT = timedelta(days=30)
+"""No wait for a supplier is longer: where no date was stated the law gives a shop 30 days to ship (16 CFR 435.2), so
+that a longer one breaks the promise by itself."""
+
+LONGEST_LEAD_TIME = timedelta(days=3 * 365)
+"""Made to order abroad takes a year or two; more is some system's word for 'never'."""
+
+LARGEST_ORDER = 1_000_000
+"""Stock units that the smallest order of an item may come to: as many as one customer may order."""
+
+Key = TypeVar("Key", str, tuple[str, str])
+
+
+def _written_out(example: str) -> BeforeValidator:
+    """JSON's bare numbers would be read as seconds: 5 meant as days, 17 meant as a time of day."""
+
+    def check(value: object) -> object:
+        if isinstance(value, int | float | Decimal):
+            raise ValueError(f"a bare number does not say what it counts; write {example}")  # noqa: TRY004 - pydantic's
+        return value
+
+    return BeforeValidator(check)
+
+
+def _between(least: timedelta, most: timedelta, words: str) -> AfterValidator:
+    def check(value: timedelta) -> timedelta:
+        if not least <= value <= most:
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
+_A_DURATION = _written_out("a duration such as 'P5D' (days), 'PT12H' (hours) or 'PT30M' (minutes)")
+_BY_LAW = "where no date was stated, the law gives a shop 30 days to ship (16 CFR 435.2)"
+
+Wait = Annotated[timedelta, _A_DURATION, _between(timedelta(0), LONGEST_WAIT, f"must be 0 to 30 days: {_BY_LAW}")]
+"""How long something may take; 0 is not at all. In files an ISO 8601 duration."""
+
+Pause = Annotated[
+    timedelta, _A_DURATION, _between(timedelta(seconds=1), LONGEST_WAIT, f"must be 1 second to 30 days: {_BY_LAW}")
+]
+"""A wait that has to be one, since the supplier is asked again after it."""
+
+LeadTime = Annotated[
+    timedelta, _A_DURATION, _between(timedelta(0), LONGEST_LEAD_TIME, "must be 0 to 1095 days; no longer one is kept")
+]
+
+Day = Annotated[date, _written_out("a date such as '2026-12-31'")]
+
+
+def _local(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("is a local time of day, in the cut-off's own zone; write it without an offset, such as 17:00")
+    return at
+
+
+TimeOfDay = Annotated[time, _written_out("a time of day such as '17:00'"), AfterValidator(_local)]
+
+Weekday = Annotated[int, Field(ge=0, le=6)]
+"""Monday is 0."""
+
+ShortText = Annotated[Text, StringConstraints(max_length=80)]
+
+UnitPrice = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4)]
+"""What a supplier asks for a unit, below 100 million: a million units of it are still a sum that the books can hold.
+
+In trade a price for one may be finer than the smallest coin (screws at 0.0125 each), down to four decimals in every
+currency; what is paid is the line's sum, rounded to the coin. Customers' prices have no such habit.
+"""
 
 
 class SupplierStatus(StrEnum):
@@ -22,10 +100,10 @@ class SupplierStatus(StrEnum):
 class CutOff(Frozen):
     """When a supplier takes orders: local times of day on working days; a PO collects until the next one."""
 
-    zone: str = "UTC"
+    zone: Zone = "UTC"
     """IANA time zone of `times`."""
-    times: tuple[time, ...] = (time(17, 0),)
-    weekdays: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4)
+    times: tuple[TimeOfDay, ...] = Field(default=(time(17, 0),), min_length=1, max_length=96)
+    weekdays: tuple[Weekday, ...] = Field(default=(0, 1, 2, 3, 4), min_length=1, max_length=7)
     """Days orders are taken; Monday is 0."""
 
 
@@ -33,38 +111,45 @@ class Supplier(Frozen):
     """A supplier and the terms that purchase orders to it follow."""
 
     supplier_id: Id
-    name: str
+    name: Text
     status: SupplierStatus = SupplierStatus.TRUSTED
     currency: Currency
-    connector: str = "http"
+    connector: Text = "http"
     """Entry-point name in the group `promisekeeper.connectors`."""
     connector_config: dict[str, Any] = Field(default_factory=dict)
     """What that connector's own Config model reads. A value `env:NAME` is read from the environment variable NAME."""
-    terms: str = "net30"
+    terms: ShortText = "net30"
     """Payment terms; a part of the merge key."""
     cut_off: CutOff = CutOff()
-    collect_at_most: timedelta = timedelta(days=1)
+    collect_at_most: Wait = timedelta(days=1)
     """The longest a PO collects shares, if no cut-off comes first."""
     threshold_quantity: PositiveQuantity | None = None
     """A PO is released early when its stock units reach this."""
-    threshold_value: Price | None = None
+    threshold_value: Annotated[Price, Field(gt=0)] | None = None
     """A PO is released early when its value, in the supplier's currency, reaches this."""
-    acknowledge_within: timedelta = timedelta(days=1)
+    acknowledge_within: Pause = timedelta(days=1)
     """How long after sending an acknowledgement may take before it is chased."""
-    chase_every: timedelta = timedelta(days=1)
+    chase_every: Pause = timedelta(days=1)
     chase_at_most: int = Field(default=2, ge=0, le=20)
     """Reminders before the order is withdrawn, or an operator is asked."""
-    overdue_grace: timedelta = timedelta(days=1)
+    overdue_grace: Wait = timedelta(days=1)
     """How long after the expected date goods may take before they count as overdue."""
     over_receipt_tolerance: Decimal = Field(default=Decimal("0.05"), ge=0, le=1)
     """The share of a line's open quantity that may arrive on top and is taken into stock; more is quarantined."""
+
+    @model_validator(mode="after")
+    def _threshold_in_coins(self) -> Self:
+        digits = CURRENCY_DIGITS[self.currency]
+        if self.threshold_value is not None and self.threshold_value != round(self.threshold_value, digits):
+            raise ValueError(f"threshold_value is a sum, so in {self.currency} it has at most {digits} decimals")
+        return self
 
 
 class Item(Frozen):
     """Something the shop sells."""
 
     sku: Sku
-    name: str
+    name: Text
     on_hand: Quantity = 0
     """Accepted units in the warehouse when the catalogue is first loaded; later loads leave stock alone."""
 
@@ -73,7 +158,7 @@ class PriceBreak(Frozen):
     """From this quantity (stock units) on, the whole line costs this price per stock unit."""
 
     from_quantity: PositiveQuantity
-    unit_price: Price
+    unit_price: UnitPrice
 
 
 class SupplierItem(Frozen):
@@ -81,18 +166,35 @@ class SupplierItem(Frozen):
 
     supplier_id: Id
     sku: Sku
-    supplier_sku: str = Field(min_length=1, max_length=80)
-    price_breaks: tuple[PriceBreak, ...] = Field(min_length=1)
+    supplier_sku: ShortText
+    price_breaks: tuple[PriceBreak, ...] = Field(min_length=1, max_length=100)
     minimum_order: PositiveQuantity = 1
     """MOQ, in stock units, once per merged line."""
     order_multiple: PositiveQuantity = 1
     """Purchase units come in multiples of this."""
     unit_factor: PositiveQuantity = 1
     """Stock units in one purchase unit (a case of 12: 12)."""
-    lead_time: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3 * 365))] = timedelta(days=7)
+    lead_time: LeadTime = timedelta(days=7)
     """Quoted, from the order to the goods here."""
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    """The last day of it."""
+
+    @model_validator(mode="after")
+    def _can_be_bought(self) -> Self:
+        starts = [b.from_quantity for b in self.price_breaks]
+        if starts[0] != 1 or any(later <= earlier for earlier, later in pairwise(starts)):
+            raise ValueError("price_breaks must start at 1 and rise: each from_quantity above the one before it")
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            raise ValueError(f"valid_from {self.valid_from} is after valid_to {self.valid_to}; so it is never valid")
+        step = self.unit_factor * self.order_multiple
+        smallest = -(-self.minimum_order // step) * step
+        if smallest > LARGEST_ORDER:
+            raise ValueError(
+                f"unit_factor x order_multiple, and minimum_order, make {smallest} stock units the smallest order; "
+                f"more than {LARGEST_ORDER} are never ordered at once, so it could not be bought"
+            )
+        return self
 
 
 class Catalogue(Frozen):
@@ -104,22 +206,26 @@ class Catalogue(Frozen):
 
     @model_validator(mode="after")
     def _refers_to_itself(self) -> Self:
-        suppliers = {s.supplier_id for s in self.suppliers}
-        skus = {i.sku for i in self.items}
-        if len(suppliers) < len(self.suppliers):
-            raise ValueError("two suppliers share a supplier_id; give each its own")
-        if len(skus) < len(self.items):
-            raise ValueError("two items share a sku; give each its own")
-        pairs: set[tuple[str, str]] = set()
-        for entry in self.supplier_items:
-            if entry.supplier_id not in suppliers:
-                raise ValueError(f"supplier_items names supplier {entry.supplier_id!r}, which is not under suppliers")
-            if entry.sku not in skus:
-                raise ValueError(f"supplier_items names sku {entry.sku!r}, which is not under items")
-            if (entry.supplier_id, entry.sku) in pairs:
-                raise ValueError(f"{entry.supplier_id!r} lists sku {entry.sku!r} twice; keep one entry")
-            pairs.add((entry.supplier_id, entry.sku))
-            starts = [b.from_quantity for b in entry.price_breaks]
-            if starts[0] != 1 or starts != sorted(set(starts)):
-                raise ValueError(f"price_breaks of {entry.sku!r} must start at 1 and rise")
+        if wrong := list(self._contradictions()):
+            raise ValueError("\n".join(wrong))
         return self
+
+    def _contradictions(self) -> Iterator[str]:
+        """Each in a sentence that names the entry."""
+        suppliers = [supplier.supplier_id for supplier in self.suppliers]
+        skus = [item.sku for item in self.items]
+        for twice in _repeated(suppliers):
+            yield f"two suppliers share a supplier_id; give each its own: {twice!r}"
+        for twice in _repeated(skus):
+            yield f"two items share a sku; give each its own: {twice!r}"
+        pairs = [(entry.supplier_id, entry.sku) for entry in self.supplier_items]
+        for supplier_id, sku in _repeated(pairs):
+            yield f"{supplier_id!r} lists sku {sku!r} twice; keep one entry"
+        for supplier_id in sorted({supplier_id for supplier_id, _ in pairs}.difference(suppliers)):
+            yield f"supplier_items names supplier {supplier_id!r}, which is not under suppliers"
+        for sku in sorted({sku for _, sku in pairs}.difference(skus)):
+            yield f"supplier_items names sku {sku!r}, which is not under items"
+
+
+def _repeated(keys: Iterable[Key]) -> list[Key]:
+    return [key for key, times in Counter(keys).items() if times > 1]

@@ -124,19 +124,6 @@ def legal_position(
     )
 
 
-def must_cancel(position: LegalPosition, today: date, possessed_on: date | None) -> bool:
-    """Whether the order counts as cancelled today, so that a refund is due.
-
-    Args:
-        position: how it stands.
-        today: the local day.
-        possessed_on: the day the carrier took the parcel. A label is not shipment: 435.1(e).
-    """
-    if position.cancel_on is None or today < position.cancel_on:
-        return False
-    return possessed_on is None or possessed_on >= position.cancel_on
-
-
 def refund_deadline(vested_on: date, profile: LawProfile) -> date:
     """The last day on which a refund may be sent, the right to it having vested on `vested_on` (`cancel_on`)."""
     return add_working_days(vested_on + profile.refund_counting_starts - _DAY, profile.refund_working_days)

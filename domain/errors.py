@@ -17,9 +17,5 @@ class NotFound(PromisekeeperError):
     """No such backorder, purchase order, supplier or item in the ledger."""
 
 
-class CatalogueRefused(PromisekeeperError):
-    """The catalogue file contradicts itself; the message names the entry. Nothing was loaded."""
-
-
 class BooksDoNotBalance(PromisekeeperError):
     """A ledger write would break a law of the books. The transaction was rolled back; this is a defect of ours."""

@@ -5,30 +5,30 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from domain.errors import OrderRefused
-from domain.values import Currency, Frozen, Id, Instant, PositiveQuantity, Price, Sku, round_money
+from domain.values import (
+    CURRENCY_DIGITS,
+    Currency,
+    Frozen,
+    Id,
+    Instant,
+    PositiveQuantity,
+    Price,
+    Sku,
+    Text,
+    Zone,
+    round_money,
+)
 
 FARTHEST_PROMISE = timedelta(days=6 * 365)
 """Dates further off are some system's word for 'none' (9999-12-31)."""
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
-
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
-]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
-        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as America/New_York") from unknown
-    return name
 
 
 class Customer(Frozen):
@@ -55,7 +55,7 @@ class Address(Frozen):
     postal_code: Text
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     """ISO 3166-1 alpha-2."""
-    zone: Annotated[str, AfterValidator(_known_zone)] = "America/New_York"
+    zone: Zone = "America/New_York"
     """IANA zone in which legal dates are judged (16 CFR 435 judges at the place of delivery)."""
 
 
@@ -72,7 +72,7 @@ class Order(Frozen):
     quantity: PositiveQuantity
     """Stock units."""
     unit_price: Price
-    """What the customer pays for a unit; it never rises."""
+    """What the customer pays for a unit, not finer than `currency` has decimals; it never rises."""
     currency: Currency
     shipping_charge: Price = Decimal(0)
     """What the customer pays for shipping, once for the line; refunded when nothing ships."""
@@ -112,11 +112,19 @@ def _canonical(value: object) -> str:
 
 
 def refuse_nonsense(order: Order, now: datetime) -> None:
-    """Check what the shape of an order cannot: its dates against `now`.
+    """Check what the shape of an order cannot: its amounts against its currency, its dates against `now`.
 
     Raises:
-        OrderRefused: the promised date lies before the day of the order, or the order lies in the future.
+        OrderRefused: an amount is finer than the currency's minor unit, the promised date is past or too far away, or
+            the order lies in the future.
     """
+    for field, amount in (("unit_price", order.unit_price), ("shipping_charge", order.shipping_charge)):
+        if amount != round_money(amount, order.currency):
+            digits = CURRENCY_DIGITS[order.currency]
+            raise OrderRefused(
+                f"{field} {amount} is finer than {order.currency} can be paid, which has "
+                f"{f'{digits} decimals' if digits else 'no decimals'}; round it as the customer was told"
+            )
     ordered_at = order.ordered_at or now
     if ordered_at - now > CLOCKS_APART:
         raise OrderRefused(f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again")

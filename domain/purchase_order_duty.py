@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.calendars import end_of_day
+from domain.duties import NOTHING_POSTPONED, first_due
 from domain.purchase_order_position import (
     OperationKind,
     OperationPosition,
@@ -43,13 +44,10 @@ class PurchaseOrderDuty(Frozen):
     operation_id: str | None = None
 
 
-NOTHING_POSTPONED: Mapping[PurchaseOrderDutyKind, datetime] = {}
-
-
 def next_duty(
     position: PurchaseOrderPosition,
     now: datetime,
-    postponed: Mapping[PurchaseOrderDutyKind, datetime] = NOTHING_POSTPONED,
+    postponed: Mapping[str, datetime] = NOTHING_POSTPONED,
     *,
     shares_changed: bool = False,
 ) -> PurchaseOrderDuty | None:
@@ -61,16 +59,7 @@ def next_duty(
         postponed: duties that could not be done when last tried, and when to try them again.
         shares_changed: customers gave shares back since the last look, so a lower quantity may be asked for.
     """
-    ahead: PurchaseOrderDuty | None = None
-    for found in _duties(position, now, shares_changed):
-        duty = found
-        if (again := postponed.get(found.kind)) and again > found.at:
-            duty = found.model_copy(update={"at": again})
-        if duty.at <= now:
-            return duty
-        if ahead is None or duty.at < ahead.at:
-            ahead = duty
-    return ahead
+    return first_due(_duties(position, now, shares_changed), now, postponed)
 
 
 def is_over(position: PurchaseOrderPosition) -> bool:

@@ -30,8 +30,6 @@ def quantity_to_order(claimed: int, item: SupplierItem) -> int:
 def unit_price(quantity: int, item: SupplierItem) -> Decimal:
     """The price per stock unit, in the supplier's currency, that the whole line has at a quantity of stock units.
 
-    A quantity below the first break pays the first break's price.
+    A quantity of 0 pays the price of the first break; breaks start at 1 and rise.
     """
-    first = min(item.price_breaks, key=lambda price_break: price_break.from_quantity)
-    reached = [price_break for price_break in item.price_breaks if price_break.from_quantity <= quantity]
-    return max(reached, key=lambda price_break: price_break.from_quantity, default=first).unit_price
+    return [b.unit_price for b in item.price_breaks if b.from_quantity <= max(quantity, 1)][-1]

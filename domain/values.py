@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,6 +17,11 @@ Id = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[A-Za-z0-9._:-]+$")
 ]
 """A business identifier: 1 to 80 of letters, digits and . _ : - (workflow ids are built of it and shown in clear)."""
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+"""One line of 1 to 200 characters, such as a name."""
 
 Words = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 """Up to 500 characters for people to read. NUL is the one character that PostgreSQL cannot keep."""
@@ -44,6 +50,18 @@ PositiveQuantity = Annotated[int, Field(ge=1, le=1_000_000)]
 
 Price = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)]
 """A unit price; not rounded to the minor unit. The extended amount is (see `round_money`)."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as America/New_York") from unknown
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+"""An IANA time zone that this machine knows."""
 
 Instant = AwareDatetime
 """A point in time with its zone; naive datetimes are refused."""

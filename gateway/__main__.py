@@ -8,9 +8,14 @@ from pydantic import ValidationError
 
 from activities.settings import Settings
 from gateway.app import create_app
+from gateway.slow_senders import ImpatientConnection
 
 GRACE = 20
 """Seconds that requests under way may take to finish; longer than a caller is kept waiting for a workflow."""
+
+KEEP_ALIVE = 75
+"""Seconds that a connection may rest between two requests; longer than proxies let theirs rest (60, usually), so that
+none of them sends a request into a connection that is just being closed."""
 
 
 def main() -> int:
@@ -27,6 +32,9 @@ def main() -> int:
         create_app(),
         host=settings.gateway_host,
         port=settings.gateway_port,
+        http=ImpatientConnection,
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE,
         access_log=False,  # it would write customers' tokens into the log; see gateway/access_log.py
         log_config=None,
         server_header=False,

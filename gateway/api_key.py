@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from gateway.connections import Connections
-from gateway.problems import Problem, ProblemKind, declared
+from gateway.problems import NOT_STORED, Problem, ProblemKind, declared
 
 
 class _Keyed(APIRoute):
@@ -21,7 +21,9 @@ class _Keyed(APIRoute):
         async def handle_with_key(request: Request) -> Response:
             connections: Connections = request.app.state.connections
             require_key(request.headers.get("authorization", ""), connections.settings.api_key.get_secret_value())
-            return await handle(request)
+            response = await handle(request)
+            response.headers.update(NOT_STORED)
+            return response
 
         return handle_with_key
 

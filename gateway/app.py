@@ -4,14 +4,15 @@ So `create_app().openapi()` prints the schema without a ledger or a Temporal ser
 """
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast, get_type_hints
 
 import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from temporalio.service import RPCError
@@ -24,6 +25,8 @@ from gateway.html import problem_page
 from gateway.problems import Problem, unavailable
 
 DOORS = (upstream, webhooks, customers, health, documentation)
+
+_NO_TEMPORAL = "The workflow service does not answer; send the same again."
 
 log = logging.getLogger(__name__)
 
@@ -74,20 +77,39 @@ def _answer_with_problems(app: FastAPI) -> None:
             case Problem():
                 return answered(request, error)
             case RequestValidationError():
-                return answered(request, problems.invalid(error))
+                return answered(request, problems.invalid(error, _sent(request, error), _expected(request)))
             case StarletteHTTPException():
                 return answered(request, problems.of_framework(error, _methods_here(request)))
             case RPCError():
                 log.warning("Temporal did not take a request: %s", error.status.name)
-                return answered(request, unavailable("The workflow service does not answer; send the same again."))
+                return answered(request, unavailable(_NO_TEMPORAL))
             case psycopg.OperationalError():
                 log.warning("the ledger did not take a request: %s", type(error).__name__)
                 return answered(request, unavailable("The ledger does not answer; send the same again."))
             case _:
                 return answered(request, problems.unforeseen(request, error))
 
+    async def never_connected(request: Request, error: Exception) -> Response:
+        """A client that connects at first use says by a plain RuntimeError that nobody is there."""
+        if not str(error).startswith("Failed client connect"):
+            raise error
+        log.warning("Temporal has not been reached yet")
+        return answered(request, unavailable(_NO_TEMPORAL))
+
     for kind in (StarletteHTTPException, RequestValidationError, RPCError, psycopg.OperationalError, Exception):
         app.add_exception_handler(kind, known)
+    app.add_exception_handler(RuntimeError, never_connected)
+
+
+def _sent(request: Request, error: RequestValidationError) -> Mapping[str, object]:
+    return cast("dict[str, object]", error.body) if isinstance(error.body, dict) else request.query_params
+
+
+def _expected(request: Request) -> type[BaseModel] | None:
+    """The model of the request's body or query: the one parameter of its endpoint that can be misspelt."""
+    taken = get_type_hints(request.scope["endpoint"])
+    del taken["return"]
+    return next((kind for kind in taken.values() if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _methods_here(request: Request) -> list[str]:

@@ -16,7 +16,7 @@ from domain.backorder_position import (
     Status,
 )
 from domain.orders import Order
-from domain.values import Frozen, Instant
+from domain.values import Frozen, Instant, round_money
 from ledger.backorders import StoryLine
 
 
@@ -64,7 +64,7 @@ class NextDuty(Frozen):
 
 
 class MoneyView(Frozen):
-    """Amounts in `currency`."""
+    """Amounts in `currency`, with its own number of decimals."""
 
     currency: str
     goods_value: Decimal
@@ -152,9 +152,9 @@ def view_of_order(order: Order) -> BackorderView:
         money=MoneyView(
             currency=order.currency,
             goods_value=order.goods_value,
-            captured=Decimal(0),
-            refunded=Decimal(0),
-            refund_due=Decimal(0),
+            captured=round_money(Decimal(0), order.currency),
+            refunded=round_money(Decimal(0), order.currency),
+            refund_due=round_money(Decimal(0), order.currency),
             refund_deadline=None,
         ),
     )
@@ -195,10 +195,10 @@ def view_of_position(
         next_duty=NextDuty(what=next_duty.kind, due=next_duty.at, why=next_duty.why) if next_duty else None,
         money=MoneyView(
             currency=position.currency,
-            goods_value=position.goods_value,
+            goods_value=round_money(position.goods_value, position.currency),
             captured=_moved(position, PaymentKind.DEPOSIT, PaymentKind.CHARGE),
             refunded=_moved(position, PaymentKind.REFUND),
-            refund_due=position.refund_due,
+            refund_due=round_money(position.refund_due, position.currency),
             refund_deadline=position.refund_deadline,
         ),
         notices=tuple(
@@ -232,6 +232,5 @@ def view_of_position(
 
 def _moved(position: BackorderPosition, *kinds: PaymentKind) -> Decimal:
     """Money that really moved: asked for and declined does not count."""
-    return sum(
-        (p.amount for p in position.payments if p.kind in kinds and p.state is PaymentState.SUCCEEDED), Decimal(0)
-    )
+    moved = (p.amount for p in position.payments if p.kind in kinds and p.state is PaymentState.SUCCEEDED)
+    return round_money(sum(moved, Decimal(0)), position.currency)

@@ -39,6 +39,10 @@ Connect = Callable[[], AbstractAsyncContextManager[Connections]]
 """Opens connections for as long as the app runs."""
 
 
+PATIENCE = 5
+"""Seconds a request waits for a connection to the ledger; whoever asks can ask again, and is told so by a 503."""
+
+
 @asynccontextmanager
 async def from_environment() -> AsyncGenerator[Connections, None]:
     """Connections as PROMISEKEEPER_* and TEMPORAL_* (or a temporal.toml) say.
@@ -52,7 +56,7 @@ async def from_environment() -> AsyncGenerator[Connections, None]:
     """
     temporal = await connect(lazy=True)
     # pydantic-settings reads required fields from the environment, which type checkers cannot see
-    world = await World.open(Settings())  # pyright: ignore[reportCallIssue]
+    world = await World.open(Settings(), patience=PATIENCE)  # pyright: ignore[reportCallIssue]
     try:
         yield Connections(world=world, temporal=temporal)
     finally:

@@ -25,7 +25,7 @@ from gateway.workflow_requests import NotPossible, NotTaken
 from ledger import backorders
 from workflows.backorder_contract import CancelOutcome, CancelRequest, DelayAnswer
 
-Token = Annotated[str, Path(max_length=2000, description="From the link in the mail.")]
+Token = Annotated[str, Path(description="From the link in the mail.")]
 
 router = APIRouter(
     prefix="/answers",
@@ -41,7 +41,9 @@ router = APIRouter(
 )
 
 
-@router.get("/{token}", summary="A customer's page about an order", response_class=HTMLResponse)
+@router.get(
+    "/{token}", summary="A customer's page about an order", response_class=HTMLResponse, response_description="The page"
+)
 async def look(token: Token, connections: Connected, now: Now) -> HTMLResponse:
     """How it stands, what silence means, and the buttons."""
     position, notice = await _read(connections, token)
@@ -64,6 +66,7 @@ async def look(token: Token, connections: Connected, now: Now) -> HTMLResponse:
     "/{token}",
     summary="A customer's answer",
     response_class=HTMLResponse,
+    response_description="The answer is on record",
     responses={
         202: {"description": "The answer is taken and being acted on"},
         **declared(ProblemKind.TOO_LARGE),
@@ -99,7 +102,7 @@ async def tell(token: Token, request: Request, connections: Connected, now: Now)
             return await _wait(connections, position, notice)
         return await _cancel(connections, position, notice)
     except (NotTaken, NotPossible) as no:
-        raise unavailable("We could not take your answer just now. Please press the button again in a minute.") from no
+        raise unavailable("the answer could not be taken") from no
 
 
 def shop_name(settings: Settings) -> str:

@@ -25,13 +25,18 @@ class Health(Frozen):
     status: str = "ok"
 
 
-@router.get("/health/live", summary="Is it alive?")
+@router.get("/health/live", summary="Is it alive?", response_description="Yes")
 async def live() -> Health:
     """It answers, so it is."""
     return Health()
 
 
-@router.get("/health/ready", summary="Can it work?", responses=declared(ProblemKind.UNAVAILABLE))
+@router.get(
+    "/health/ready",
+    summary="Can it work?",
+    response_description="Yes",
+    responses=declared(ProblemKind.UNAVAILABLE),
+)
 async def ready(connections: Connected) -> Health:
     """The ledger and Temporal both answer."""
     parts = {"the ledger": _ledger_answers(connections), "Temporal": _temporal_answers(connections)}

@@ -3,10 +3,12 @@
 An answer never shows a stack trace, a secret, or what was sent: only which field was wrong, and what to do next.
 """
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, cast
 
 from fastapi import HTTPException, Request
@@ -15,7 +17,17 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from domain.unknown_fields import unknown_fields
+
 MEDIA_TYPE = "application/problem+json"
+
+NOT_STORED = {"Cache-Control": "no-store"}
+"""What stands here is somebody's, and of this moment: no cache on the way keeps it."""
+
+_MOST_ERRORS = 100
+"""Nobody reads more of them at once."""
+_LONGEST_NAME = 200
+"""Characters of a field's name that are sent back."""
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +63,7 @@ class FieldError(BaseModel):
     """One thing that is wrong with a request."""
 
     field: str
-    """Where: names joined by dots, such as `customer.email`."""
+    """Where: names joined by dots, such as `customer.email`; `body` for the body as a whole."""
     reason: str
 
 
@@ -89,9 +101,8 @@ class Problem(HTTPException):
 
     def response(self) -> Response:
         """As problem+json."""
-        return JSONResponse(
-            self.details.model_dump(mode="json"), self.status_code, headers=self.headers, media_type=MEDIA_TYPE
-        )
+        headers = {**NOT_STORED, **(self.headers or {})}
+        return JSONResponse(self.details.model_dump(mode="json"), self.status_code, headers, MEDIA_TYPE)
 
 
 def unavailable(detail: str) -> Problem:
@@ -99,14 +110,40 @@ def unavailable(detail: str) -> Problem:
     return Problem(ProblemKind.UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
 
-def invalid(error: RequestValidationError) -> Problem:
-    """What pydantic found, by field. The values sent stay out of it: they may be personal."""
+def invalid(error: RequestValidationError, sent: Mapping[str, object], expected: type[BaseModel] | None) -> Problem:
+    """What is wrong, by field. The values sent stay out of it: they may be personal.
+
+    Args:
+        error: what pydantic found, or that the body is no JSON.
+        sent: the body's fields, or the query's.
+        expected: the model they were to be read as, by which misspelt names are recognised.
+    """
+    found = cast("list[dict[str, Any]]", error.errors())
+    misspelt = dict(islice(unknown_fields(sent, expected), _MOST_ERRORS)) if expected else {}
+    errors = [_field_error(one, error.body, misspelt) for one in found[:_MOST_ERRORS]]
+    return Problem(ProblemKind.INVALID, "Correct what is named under errors and send it again.", errors=errors)
+
+
+def _field_error(found: Mapping[str, Any], body: object, misspelt: Mapping[str, str]) -> FieldError:
     # the first part of a place says where the field was (body, query, path, header); people know that
-    errors = [
-        FieldError(field=".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0]), reason=found["msg"])
-        for found in cast("list[dict[str, Any]]", error.errors())
-    ]
-    return Problem(ProblemKind.INVALID, "Correct the fields named under errors and send it again.", errors=errors)
+    where, *path = found["loc"]
+    field = ".".join(str(part) for part in path) or str(where)
+    reason = str(found["msg"]).removeprefix("Value error, ")
+    match found["type"]:
+        case "json_invalid":
+            said = json.JSONDecodeError(found["ctx"]["error"], str(body), path[0])
+            field, reason = str(where), f"is not JSON: {said.msg} at line {said.lineno}, column {said.colno}"
+        case "extra_forbidden":
+            near = misspelt.get(field)
+            reason = "is not known here" + (f"; did you mean {near}?" if near else "")
+        case "model_attributes_type" if isinstance(body, bytes):
+            reason = "is not announced as JSON; send it with the header Content-Type: application/json"
+        case "model_attributes_type":
+            reason = "is not a JSON object"
+        case _:
+            pass  # pydantic's own words do
+    # a name may be anything that JSON can hold, also what cannot be sent back as it came
+    return FieldError(field=field[:_LONGEST_NAME].encode(errors="backslashreplace").decode(), reason=reason)
 
 
 def of_framework(error: StarletteHTTPException, methods_here: Sequence[str]) -> Problem:

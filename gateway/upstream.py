@@ -16,6 +16,7 @@ from domain.values import Frozen, Id
 from gateway import intake, workflow_requests
 from gateway.api_key import keyed_router
 from gateway.backorder_view import BackorderView, view_of_order, view_of_position
+from gateway.bodies import AnswerBody, CancelBody, OrderBody
 from gateway.connections import Connected, Connections, Now
 from gateway.problems import FieldError, Problem, ProblemDetails, ProblemKind, declared, unavailable
 from gateway.workflow_requests import IdempotencyKey, NotPossible, NotTaken
@@ -26,8 +27,6 @@ from workflows import backorder_contract
 from workflows.backorder_contract import (
     CancelOutcome,
     CancelReply,
-    CancelRequest,
-    DelayAnswer,
     DelayAnswerReply,
     Standing,
 )
@@ -69,12 +68,13 @@ class TooLateToCancel(ProblemDetails):
     "/backorders",
     summary="Hand in an order",
     status_code=status.HTTP_201_CREATED,
+    response_description="A new backorder is started",
     responses={
         200: {"model": BackorderView, "description": "The very same order was handed in before"},
         **declared(ProblemKind.ORDER_CONFLICT, ProblemKind.TOO_LARGE, ProblemKind.INVALID, ProblemKind.ORDER_REFUSED),
     },
 )
-async def hand_in(order: Order, connections: Connected, now: Now, response: Response) -> BackorderView:
+async def hand_in(order: OrderBody, connections: Connected, now: Now, response: Response) -> BackorderView:
     """Start a backorder. Sending the same order again is harmless; another order under the same id is a conflict."""
     try:
         started = await intake.take(connections, order, now)
@@ -92,7 +92,7 @@ async def hand_in(order: Order, connections: Connected, now: Now, response: Resp
         return view_of_order(order)
 
 
-@router.get("/backorders", summary="Find backorders")
+@router.get("/backorders", summary="Find backorders", response_description="Those found")
 async def find(connections: Connected, wanted: Annotated[Wanted, Query()]) -> list[BackorderView]:
     """Those that match everything given, the oldest first, without their histories."""
     found = await overviews.find(
@@ -106,14 +106,17 @@ async def find(connections: Connected, wanted: Annotated[Wanted, Query()]) -> li
     return [view_of_position(position) for position in found]
 
 
-@router.get("/overview", summary="The whole shop at a glance")
+@router.get("/overview", summary="The whole shop at a glance", response_description="As of this moment")
 async def overview(connections: Connected) -> Overview:
     """How many backorders and purchase orders stand where, what waits for an operator, what happened lately."""
     return await overviews.overview(connections.ledger)
 
 
 @router.get(
-    "/backorders/{backorder_id}", summary="See how a backorder stands", responses=declared(ProblemKind.NOT_FOUND)
+    "/backorders/{backorder_id}",
+    summary="See how a backorder stands",
+    response_description="How it stands",
+    responses=declared(ProblemKind.NOT_FOUND),
 )
 async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> BackorderView:
     """Status, quantities, promise, purchase orders, next duty, money, notices, and the story so far."""
@@ -142,7 +145,7 @@ async def show(backorder_id: BackorderId, connections: Connected, now: Now) -> B
 )
 async def cancel(
     backorder_id: BackorderId,
-    request: CancelRequest,
+    request: CancelBody,
     connections: Connected,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -176,7 +179,7 @@ async def cancel(
 )
 async def answer(
     backorder_id: BackorderId,
-    request: DelayAnswer,
+    request: AnswerBody,
     connections: Connected,
     response: Response,
     idempotency_key: IdempotencyKey = None,

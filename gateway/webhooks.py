@@ -12,18 +12,21 @@ from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.announcing import wake_purchase_order
-from connectors.errors import Undecodable, Unsupported
+from connectors.errors import Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
 from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Id
 from gateway.body_limit import MIB
 from gateway.connections import Connected, Now
-from gateway.problems import Problem, ProblemKind, declared
+from gateway.problems import Problem, ProblemKind, declared, unavailable
 from ledger import inbox, parcels
 from workflows import backorder_contract, purchase_order_contract
 
 LARGEST_SUPPLIER_MESSAGE = 5 * MIB
+
+LONGEST_COMPLAINT = 500
+"""Characters of the reason why a message cannot be read."""
 
 _NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Headers that may hold a secret and prove nothing later."""
@@ -56,6 +59,7 @@ class Noted(Frozen):
     "/suppliers/{supplier_id}/events",
     summary="A supplier's message",
     status_code=status.HTTP_202_ACCEPTED,
+    response_description="It is kept, and whom it concerns is told",
     responses={
         200: {"model": Kept, "description": "It came before"},
         **declared(ProblemKind.BAD_SIGNATURE, ProblemKind.INVALID, ProblemKind.TOO_LARGE, ProblemKind.UNAVAILABLE),
@@ -66,10 +70,14 @@ async def from_supplier(
     supplier_id: Annotated[Id, Path()], request: Request, connections: Connected, now: Now, response: Response
 ) -> Kept:
     """In the supplier's own format, signed as its connector asks."""
-    message = Inward(body=await request.body(), headers=_headers(request))
     try:
         connector = await connections.world.supplier(supplier_id)
+        # only now: a body for a supplier who is not there need not arrive at all
+        message = Inward(body=await request.body(), headers=_headers(request))
         connector.verify(message)
+    except WronglySetUp as ours:
+        log.warning("a message of supplier %s cannot be taken: %s", supplier_id, ours)
+        raise unavailable("we cannot take messages of this supplier just now") from ours
     except (NotFound, Unsupported, Undecodable) as stranger:
         # One answer for all: a stranger does not learn which suppliers there are.
         raise _not_proven(
@@ -81,7 +89,7 @@ async def from_supplier(
         decoded = connector.decode(message)
         dedupe_key, events = decoded.dedupe_key, decoded.events
     except Undecodable as undecodable:
-        unreadable, dedupe_key = str(undecodable), f"sha256:{hashlib.sha256(message.body).hexdigest()}"
+        unreadable, dedupe_key = _fit_to_keep(str(undecodable)), f"sha256:{hashlib.sha256(message.body).hexdigest()}"
         log.warning("a message of supplier %s cannot be read: %s", supplier_id, unreadable)
     stored = await inbox.store_message(
         connections.ledger,
@@ -115,6 +123,7 @@ async def from_supplier(
 @router.post(
     "/carrier/events",
     summary="The carrier holds a parcel",
+    response_description="It is in the books",
     responses=declared(ProblemKind.BAD_SIGNATURE, ProblemKind.TOO_LARGE, ProblemKind.UNAVAILABLE),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
 )
@@ -136,6 +145,12 @@ async def from_carrier(request: Request, connections: Connected) -> Noted:
                 raise
             # The backorder has ended; the books know of the parcel, and nobody waits for it any more.
     return Noted(event_id=event.event_id)
+
+
+def _fit_to_keep(complaint: str) -> str:
+    """It may repeat a piece of the message: of any length, and with characters that no log or ledger takes."""
+    short = complaint if len(complaint) <= LONGEST_COMPLAINT else f"{complaint[:LONGEST_COMPLAINT]} ..."
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)
 
 
 def _headers(request: Request) -> dict[str, str]:

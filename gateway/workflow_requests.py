@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.backorder_position import BackorderPosition, PaymentKind, PaymentState
 from domain.errors import PromisekeeperError
+from domain.values import round_money
 from gateway.connections import Connections
 from ledger import backorders
 from workflows import backorder_contract
@@ -179,7 +180,7 @@ def _reply_of_the_books(position: BackorderPosition) -> CancelReply:
         outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
         units_cancelled=position.cancelled,
         units_shipped=position.shipped,
-        refund=refunded + position.refund_due,
+        refund=round_money(refunded + position.refund_due, position.currency),
         currency=position.currency,
         refund_by=position.refund_deadline,
     )

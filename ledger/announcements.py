@@ -22,7 +22,12 @@ _OWED = """
     select announcement_id, workflow_id, word from announcement
     where owed_by = %s and told_at is null order by announcement_id limit %s
 """
-_TOLD = "update announcement set told_at = %s where announcement_id = any(%s) and told_at is null"
+# A row that is locked is being owed anew, or marked by another teller: it is passed over, so that neither waits.
+_TOLD = """
+    update announcement set told_at = %s where announcement_id in (
+        select announcement_id from announcement where announcement_id = any(%s) and told_at is null
+        for update skip locked)
+"""
 _TOTAL = "select count(*) from announcement where told_at is null"
 
 

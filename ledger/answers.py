@@ -13,21 +13,10 @@ from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SplitStatus
+from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
-from ledger.order_lines import (
-    Effect,
-    Line,
-    LockedOrder,
-    ask_operator,
-    keep_only,
-    lock_order,
-    named,
-    offer_rest,
-    reject,
-    stock_units,
-    write_line,
-    write_off,
-)
+from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
+from ledger.order_lines import keep_only, let_stand, offer_rest, reject, write_off
 
 SILENT = "silent"
 """The verdict of an operation whose answer was given up."""
@@ -113,7 +102,7 @@ async def record_send(
         if operation.kind == OperationKind.PLACE:
             await reject(fact.connection, locked, at=at)
         else:
-            await _stands(fact.connection, locked, at=at)
+            await let_stand(fact.connection, locked, at=at)
 
 
 async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: datetime) -> None:
@@ -136,7 +125,7 @@ async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: dat
             return
         fact.note(operation_id=operation_id, text=f"No answer to {operation.said}: the order stands as it was")
         await _answer(fact.connection, operation, SILENT, at=at, heard=False)
-        await _stands(fact.connection, locked, at=at)
+        await let_stand(fact.connection, locked, at=at)
         if operation.kind == OperationKind.CANCEL:
             supplier = locked.order.supplier_name
             what = (
@@ -166,7 +155,7 @@ async def answer_change(connection: Connection, locked: LockedOrder, ack: Change
     elif verdict is ChangeVerdict.PARTLY:
         incidents = await _partly(connection, locked, ack.lines, at=at)
     else:
-        await _stands(connection, locked, at=at)
+        await let_stand(connection, locked, at=at)
     if verdict is ChangeVerdict.UNCLEAR:
         said = f" ({ack.reason})" if ack.reason else ""
         incidents = (
@@ -216,14 +205,6 @@ async def _agreed(connection: Connection, locked: LockedOrder, operation: _Opera
     for line in locked.lines:
         if line.to_reduce:
             await write_line(connection, locked.order, _without(line, line.to_reduce))
-
-
-async def _stands(connection: Connection, locked: LockedOrder, *, at: datetime) -> None:
-    """The supplier does not do as asked: what was to be taken off will come, and is free for others."""
-    for line in locked.lines:
-        if line.to_reduce:
-            await write_line(connection, locked.order, replace(line, to_reduce=0))
-    await offer_rest(connection, locked.order, locked.lines, at=at)
 
 
 async def _partly(

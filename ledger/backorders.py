@@ -1,68 +1,46 @@
-"""Backorders in the books: accepting them, reading where one stands, promises, cancel requests, attention, the story.
+"""Backorders in the books: accepting them, promises, cancel requests, attention, closing them, the story.
 
-Quantities move in `ledger/supply.py` and `ledger/supplier_events.py`, money in `ledger/payments.py`. Contact data is
-kept apart and read only by the step that needs it.
+Where one stands is read in `ledger/positions.py`. Quantities move in `ledger/supply.py` and
+`ledger/supplier_events.py`, money in `ledger/payments.py`. Contact data is kept apart and read only by the step that
+needs it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, LiteralString
-
-from psycopg.rows import dict_row
 
 from domain.backorder_position import BackorderPosition, CancelledBy, PaymentState
 from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefused
-from domain.money import Worth, refund_due
 from domain.names import backorder_workflow_id
 from domain.orders import Address, Order
-from domain.values import Frozen, Instant, round_money
+from domain.values import Frozen, Instant
+from ledger.attention import RAISE_ON_BACKORDER, SETTLE_ON_BACKORDER
 from ledger.book import Connection, Ledger, as_json, fetch, fetch_one
+from ledger.positions import POSITIONS, position, read_position, read_positions
 
-# Everything about a backorder in one statement, so that it is one moment's truth in one round trip. Money is text in
-# the json parts: a json number would pass through a float. A claim is in transit if the units shipped reach down to its
-# rank; the first comparison spares the sum when the whole line was shipped.
-POSITIONS = """
-    select b.backorder_id, b.sales_order, b.sku, i.name as item_name, b.zone, b.currency, b.unit_price,
-           b.partial_shipment, b.accepted_at, b.promised_by, b.ordered, b.unsourced, b.claimed, b.allocated,
-           b.shipped, b.cancelled, b.shipping_charge, b.captured, b.refunded, b.first_promise, b.current_promise,
-           b.promise_basis, b.sourcing_tries, b.last_sourced_at, b.cancel_requested_at, b.cancelled_by,
-           b.cancel_reason, b.refund_deadline, b.attention, b.attention_since, b.closed_at,
-           (select count(*) from announcement a
-            where a.owed_by = 'backorder/' || b.backorder_id and a.told_at is null) as unannounced,
-           (select coalesce(jsonb_agg(jsonb_build_object(
-                'po_number', c.po_number, 'supplier_id', p.supplier_id, 'quantity', c.quantity,
-                'expected_on', c.expected_on, 'confirmed', c.confirmed,
-                'in_transit', l.in_transit > 0 and (l.in_transit >= l.claimed or l.in_transit >= (
-                    select sum(o.quantity) from claim o join backorder w using (backorder_id)
-                    where o.po_number = c.po_number and o.line_no = c.line_no and o.quantity > 0
-                      and (w.legal_deadline, w.priority, w.accepted_at, w.backorder_id collate "C")
-                          <= (b.legal_deadline, b.priority, b.accepted_at, b.backorder_id collate "C")
-                ))) order by c.po_number), '[]')
-            from claim c join po_line l using (po_number, line_no) join purchase_order p using (po_number)
-            where c.backorder_id = b.backorder_id and c.quantity > 0) as claims,
-           (select coalesce(jsonb_agg(jsonb_build_object(
-                'notice_id', n.notice_id, 'kind', n.kind, 'sent_at', n.sent_at, 'promised', n.promised,
-                'answer', n.answer, 'answered_at', n.answered_at) order by n.sent_at, n.notice_id), '[]')
-            from notice n where n.backorder_id = b.backorder_id and n.sent_at is not null) as notices,
-           (select coalesce(jsonb_agg(jsonb_build_object(
-                'payment_id', y.payment_id, 'kind', y.kind, 'state', y.state, 'amount', y.amount::text,
-                'requested_at', y.requested_at, 'settled_at', y.settled_at, 'parcel_id', y.parcel_id,
-                'refunds', y.refunds) order by y.requested_at, y.payment_id), '[]')
-            from payment y where y.backorder_id = b.backorder_id) as payments,
-           (select coalesce(jsonb_agg(jsonb_build_object(
-                'parcel_id', q.parcel_id, 'quantity', q.quantity, 'planned_at', q.planned_at, 'booked_at', q.booked_at,
-                'tracking', q.tracking, 'charge_amount', q.charge_amount::text,
-                'state', case when q.possessed_at is not null then 'possessed'
-                              when q.voided_at is not null then 'voided'
-                              when q.booked_at is not null then 'booked' else 'planned' end,
-                'paid', q.charge_amount = 0 or exists (
-                    select from payment y where y.parcel_id = q.parcel_id and y.kind = 'charge'
-                    and y.state = 'succeeded')) order by q.planned_at, q.parcel_id), '[]')
-            from parcel q where q.backorder_id = b.backorder_id) as parcels
-    from backorder b join item i using (sku)
-"""
-_POSITION = POSITIONS + " where b.backorder_id = %s"
+__all__ = [
+    "POSITIONS",
+    "CancelledBy",
+    "Contact",
+    "StoryLine",
+    "accept",
+    "close",
+    "contact",
+    "fingerprint",
+    "fingerprints",
+    "forgive_suppliers",
+    "lock_sku_of",
+    "position",
+    "raise_attention",
+    "read_position",
+    "read_positions",
+    "request_cancel",
+    "set_legal_deadline",
+    "set_promise",
+    "settle_attention",
+    "story",
+]
+
 _LOCK_SKU_OF = """
     select i.sku from backorder b join item i using (sku) where b.backorder_id = %s for no key update of i
 """
@@ -90,6 +68,7 @@ _ACCEPT = """
     select backorder_id from accepted
 """
 _FINGERPRINT = "select fingerprint from backorder where backorder_id = %s"
+_FINGERPRINTS = "select backorder_id, fingerprint from backorder where backorder_id = any(%s)"
 _CONTACT = """
     select c.name, c.email, c.ship_to, b.payment_method
     from contact c join backorder b using (backorder_id) where backorder_id = %s
@@ -106,22 +85,17 @@ _PROMISE = """
            %(promised)s::date, %(basis)s, %(at)s
     from made
 """
-_LEGAL_DEADLINE = "update backorder set legal_deadline = %(legal_deadline)s where backorder_id = %(id)s"
+_LEGAL_DEADLINE = """
+    update backorder set legal_deadline = %(legal_deadline)s
+    where backorder_id = %(id)s and legal_deadline is distinct from %(legal_deadline)s
+"""
 _REQUEST_CANCEL = """
     update backorder set cancel_requested_at = %(at)s, cancelled_by = %(by)s, cancel_reason = %(reason)s
     where backorder_id = %(id)s and cancel_requested_at is null and ordered > shipped + cancelled
 """
-_RAISE_ATTENTION = """
-    update backorder set attention = %(what)s, attention_since = coalesce(attention_since, %(at)s)
-    where backorder_id = %(id)s and attention is distinct from %(what)s
-"""
-_SETTLE_ATTENTION = """
-    update backorder set attention = null, attention_since = null
-    where backorder_id = %(id)s and attention is not null
-"""
 _FORGIVE = """
     with forgiven as (update claim set lost = false where backorder_id = %(id)s and lost)
-    update backorder set sourcing_tries = 0 where backorder_id = %(id)s
+    update backorder set sourcing_tries = 0, sourcing_failed_since = null where backorder_id = %(id)s
 """
 _CLOSE = """
     update backorder set closed_at = %(at)s, attention = null, attention_since = null
@@ -196,50 +170,6 @@ async def accept(
         return await read_position(fact.connection, order.backorder_id)
 
 
-async def position(ledger: Ledger, backorder_id: str) -> BackorderPosition:
-    """Where a backorder stands. Raises: NotFound."""
-    async with ledger.look() as connection:
-        return await read_position(connection, backorder_id)
-
-
-async def read_position(connection: Connection, backorder_id: str) -> BackorderPosition:
-    """Where a backorder stands, as seen from inside a transaction. Raises: NotFound."""
-    found = await read_positions(connection, _POSITION, (backorder_id,))
-    if not found:
-        raise NotFound(f"no backorder {backorder_id!r} in the ledger; check the id")
-    return found[0]
-
-
-async def read_positions(
-    connection: Connection, query: LiteralString, params: Sequence[Any] | Mapping[str, Any]
-) -> list[BackorderPosition]:
-    """The positions that a query over POSITIONS finds."""
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query, params)
-        return [_as_position(row) for row in await cursor.fetchall()]
-
-
-def _as_position(row: dict[str, Any]) -> BackorderPosition:
-    """The derived amounts are computed here, by the rule in `domain.money`, never stored."""
-    currency: str = row["currency"]
-    worth = Worth(unit_price=row["unit_price"], shipping_charge=row["shipping_charge"], currency=currency)
-    for payment in row["payments"]:
-        payment["amount"] = round_money(Decimal(payment["amount"]), currency)
-    for parcel in row["parcels"]:
-        parcel["charge_amount"] = round_money(Decimal(parcel["charge_amount"]), currency)
-    derived = {
-        "goods_value": round_money(row["unit_price"] * row["ordered"], currency),
-        "refund_due": refund_due(
-            worth,
-            open_units=row["ordered"] - row["shipped"] - row["cancelled"],
-            shipped=row["shipped"],
-            captured=row["captured"],
-            refunded=row["refunded"],
-        ),
-    }
-    return BackorderPosition.model_validate({**row, **derived})
-
-
 async def lock_sku_of(connection: Connection, backorder_id: str) -> str:
     """Lock the one SKU of a backorder as `lock_skus` does, and say which it is. Raises: NotFound."""
     row = await (await connection.execute(_LOCK_SKU_OF, (backorder_id,))).fetchone()
@@ -261,6 +191,12 @@ async def fingerprint(ledger: Ledger, backorder_id: str) -> str | None:
     """The fingerprint of the order that was accepted under this id; None if none was."""
     async with ledger.look() as connection:
         return await _fingerprint(connection, backorder_id)
+
+
+async def fingerprints(ledger: Ledger, backorder_ids: Sequence[str]) -> dict[str, str]:
+    """Those of many at once; ids under which none was accepted are left out."""
+    async with ledger.look() as connection:
+        return dict(await (await connection.execute(_FINGERPRINTS, (list(backorder_ids),))).fetchall())
 
 
 async def _fingerprint(connection: Connection, backorder_id: str) -> str | None:
@@ -309,16 +245,18 @@ async def request_cancel(
 
 
 async def raise_attention(ledger: Ledger, backorder_id: str, *, key: str, at: datetime, what: str) -> BackorderPosition:
-    """Ask an operator for something, in plain words."""
+    """Ask an operator for something, in plain words, next to what is asked already."""
     text = f"Needs attention: {what}"
-    change = (_RAISE_ATTENTION, {"what": what})
+    change = (RAISE_ON_BACKORDER, {"what": what})
     return await _write(ledger, backorder_id, key=key, at=at, kind="attention", text=text, change=change)
 
 
-async def settle_attention(ledger: Ledger, backorder_id: str, *, key: str, at: datetime, how: str) -> BackorderPosition:
-    """Nothing more is asked of an operator."""
+async def settle_attention(
+    ledger: Ledger, backorder_id: str, *, key: str, at: datetime, how: str, need: str | None = None
+) -> BackorderPosition:
+    """`need` is not asked of an operator any more; without it, nothing is."""
     text = f"Settled: {how}"
-    change = (_SETTLE_ATTENTION, dict[str, Any]())
+    change = (SETTLE_ON_BACKORDER, {"need": need})
     return await _write(ledger, backorder_id, key=key, at=at, kind="settled", text=text, change=change)
 
 

@@ -85,18 +85,26 @@ class Ledger:
         self._pool = pool
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int = 10) -> Self:
+    async def open(cls, dsn: str, *, size: int = 10, patience: float = 30) -> Self:
         """Connect to a migrated database.
 
         Args:
             dsn: A PostgreSQL connection string.
             size: The most connections held at once.
+            patience: Seconds to wait for one of them before `PoolTimeout` is raised.
 
         Raises:
             psycopg_pool.PoolTimeout: The database cannot be reached.
         """
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            dsn, min_size=1, max_size=size, kwargs={"autocommit": True}, configure=_in_utc, open=False, name="ledger"
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=patience,
+            kwargs={"autocommit": True},
+            configure=_configure,
+            open=False,
+            name="ledger",
         )
         await pool.open(wait=True)
         return cls(pool)
@@ -178,9 +186,14 @@ class Ledger:
             yield connection
 
 
-async def _in_utc(connection: Connection) -> None:
-    """Instants come back in UTC, whatever the server's zone."""
+async def _configure(connection: Connection) -> None:
+    """Instants come back in UTC, whatever the server's zone; and who vanishes leaves no lock behind.
+
+    A process that ends closes its connections, but a machine that is cut off does not: without a limit the server would
+    keep its transaction, and the lock of its SKU, for hours. Nothing here waits for anybody within a transaction.
+    """
     await connection.execute("set time zone 'UTC'")
+    await connection.execute("set idle_in_transaction_session_timeout = '1min'")
 
 
 def _law_broken(violation: CheckViolation) -> BooksDoNotBalance:

@@ -14,7 +14,8 @@ from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.purchasing import quantity_to_order
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.order_lines import Line, LockedOrder, lock_order, write_line
+from ledger.locked_orders import Line, LockedOrder, lock_order, write_line
+from ledger.order_lines import let_stand
 from ledger.outbox import TO_PLAN, OrderToPlan, PlannedLine, PlannedOperation
 from ledger.shares import count_units
 
@@ -22,7 +23,7 @@ from ledger.shares import count_units
 class _InFlight(NamedTuple):
     placed: bool
     planned: bool
-    """A revision was planned whose bytes are not stored yet."""
+    """The latest revision was planned, and its bytes are not stored (yet)."""
     asked: bool
     """An operation is unanswered."""
 
@@ -59,7 +60,8 @@ async def plan_reduction(
 
     Args:
         ledger: the ledger.
-        po_number: a placed order with nothing in flight; of any other nothing is asked.
+        po_number: a placed order with nothing in flight; of any other nothing is asked. A revision that was planned
+            and never written down is not in flight: this plan stands in its place.
         key: a repeat returns the same plan.
         at: when.
         can_cancel: the connector can withdraw the whole order, which is asked when every open unit goes.
@@ -76,8 +78,12 @@ async def plan_reduction(
             return _as_planned(fact)
         locked = await lock_order(fact.connection, po_number)
         flight = await _in_flight(fact.connection, po_number)
-        if locked.order.is_over or not flight.placed or flight.planned or flight.asked:
+        if locked.order.is_over or not flight.placed or flight.asked:
             return None
+        if flight.planned:
+            # Whoever planned it came to grief before it was written down, so it is planned anew, as things now stand.
+            await let_stand(fact.connection, locked, at=at)
+            locked = await lock_order(fact.connection, po_number)
         sold = await _sold(fact.connection, locked)
         smaller = [
             replace(line, to_reduce=off)
@@ -100,7 +106,8 @@ async def plan_reduction(
 async def withdraw(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> PlannedOperation | None:
     """Plan to withdraw the whole order from a supplier that stays silent. Claims stay until its answer: goods may come.
 
-    A change that it has not answered either is taken as unanswered, so that only one question is in flight.
+    A change that it has not answered either is taken as unanswered, so that only one question is in flight; one that
+    was planned and never written down is forgotten.
 
     Args:
         ledger: the ledger.
@@ -140,10 +147,13 @@ async def withdraw_by_hand(ledger: Ledger, po_number: str, *, key: str, at: date
 async def _cancel_rest(fact: Fact, locked: LockedOrder, *, why: str, at: datetime) -> PlannedOperation | None:
     flight = await _in_flight(fact.connection, locked.order.po_number)
     open_units = sum(line.open for line in locked.lines)
-    if locked.order.is_over or not open_units or not flight.placed or flight.planned:
+    if locked.order.is_over or not open_units or not flight.placed:
         return None
-    if flight.asked and not await _supersede_change(fact.connection, locked, at=at):
+    if flight.asked and not await _supersede_change(fact.connection, locked.order.po_number, at=at):
         return None
+    for line in locked.lines:
+        if line.to_reduce:
+            await write_line(fact.connection, locked.order, replace(line, to_reduce=0))
     return await _revise(fact, locked, OperationKind.CANCEL, why=why, at=at)
 
 
@@ -185,15 +195,12 @@ _STILL_ASKED = """
 """
 
 
-async def _supersede_change(connection: Connection, locked: LockedOrder, *, at: datetime) -> bool:
+async def _supersede_change(connection: Connection, po_number: str, *, at: datetime) -> bool:
     """Take an unanswered change as unanswered for good; False if something else is in flight, which must end first."""
-    row = await (await connection.execute(_STILL_ASKED, (locked.order.po_number,))).fetchone()
+    row = await (await connection.execute(_STILL_ASKED, (po_number,))).fetchone()
     if row and row[0]:
         return False
-    await connection.execute(_SUPERSEDE, (at, locked.order.po_number))
-    for line in locked.lines:
-        if line.to_reduce:
-            await write_line(connection, locked.order, replace(line, to_reduce=0))
+    await connection.execute(_SUPERSEDE, (at, po_number))
     return True
 
 

@@ -4,7 +4,7 @@ All of it runs inside a fact's transaction under the SKU's lock. Claims are writ
 `Share` is what joining an order gives.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -29,7 +29,10 @@ _CANDIDATES = """
             from purchase_order p join po_line l using (po_number)
             where p.supplier_id = s.supplier_id and l.sku = i.sku
               and p.frozen_at is null and p.closed_at is null) as collecting
-    from supplier_item i join supplier s using (supplier_id) where i.sku = %s
+    from supplier_item i join supplier s using (supplier_id)
+    where i.sku = %(sku)s and not exists (
+        select from claim c join purchase_order p using (po_number)
+        where c.backorder_id = %(id)s and c.lost and p.supplier_id = i.supplier_id)
 """
 _COLLECTING_PO = """
     select po_number, collect_until, threshold_reached_at from purchase_order
@@ -51,7 +54,8 @@ _PUT_LINE = """
     from po_line where po_number = %(po_number)s
     on conflict (po_number, sku) do update
     set ordered = excluded.ordered, confirmed = excluded.confirmed, open = excluded.open,
-        unit_price = excluded.unit_price, expected_on = excluded.expected_on
+        supplier_sku = excluded.supplier_sku, unit_factor = excluded.unit_factor, unit_price = excluded.unit_price,
+        expected_on = excluded.expected_on
     returning line_no
 """
 _TOTALS = """
@@ -68,7 +72,8 @@ _COLLECTING = """
 """
 _RESIZE = """
     update po_line
-    set ordered = %(quantity)s, confirmed = %(quantity)s, open = %(quantity)s, unit_price = %(unit_price)s
+    set ordered = %(quantity)s, confirmed = %(quantity)s, open = %(quantity)s, unit_price = %(unit_price)s,
+        supplier_sku = %(supplier_sku)s, unit_factor = %(unit_factor)s
     where po_number = %(po_number)s and line_no = %(line_no)s
 """
 
@@ -106,23 +111,25 @@ class _CollectingLine(NamedTuple):
 
 async def best_supplier(
     connection: Connection,
+    backorder_id: str,
     *,
     sku: str,
     needed: int,
-    may_ask: Callable[[str], bool],
     at: datetime,
     rates: Mapping[str, Decimal],
 ) -> Candidate | None:
-    """The supplier to ask for the rest, priced at the break that the merged line would reach; None if none sells it."""
+    """The supplier to ask for the rest, priced at the break that the merged line would reach.
+
+    None if nobody sells it who did not let the backorder down.
+    """
     if not needed:
         return None
     candidates: list[Candidate] = []
-    for row in await fetch(connection, _CandidateRow, _CANDIDATES, (sku,)):
+    for row in await fetch(connection, _CandidateRow, _CANDIDATES, {"sku": sku, "id": backorder_id}):
         supplier = Supplier.model_validate({**row.supplier, "status": row.status})
-        if may_ask(supplier.supplier_id):
-            collecting = row.collecting.get(merge_key(supplier), 0)
-            item = SupplierItem.model_validate(row.item)
-            candidates.append(Candidate(supplier=supplier, item=item, collecting_quantity=collecting))
+        collecting = row.collecting.get(merge_key(supplier), 0)
+        item = SupplierItem.model_validate(row.item)
+        candidates.append(Candidate(supplier=supplier, item=item, collecting_quantity=collecting))
     ranked = rank(candidates, needed, at.date(), rates)
     return ranked[0] if ranked else None
 
@@ -198,5 +205,12 @@ async def resize_collecting(connection: Connection, sku: str) -> None:
         quantity = quantity_to_order(line.claimed, item)
         if quantity != line.ordered:
             price = unit_price(quantity, item) if quantity else line.unit_price
-            place = {"po_number": line.po_number, "line_no": line.line_no}
-            await connection.execute(_RESIZE, {**place, "quantity": quantity, "unit_price": price})
+            row = {
+                "po_number": line.po_number,
+                "line_no": line.line_no,
+                "quantity": quantity,
+                "unit_price": price,
+                "supplier_sku": item.supplier_sku,
+                "unit_factor": item.unit_factor,
+            }
+            await connection.execute(_RESIZE, row)

@@ -7,7 +7,7 @@ shipment), so repeats in any wrapping are harmless. A message that cannot be rea
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -15,8 +15,9 @@ from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.supplier_events import SupplierEvent, supplier_event
 from domain.values import Frozen
+from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, as_json, fetch_one
-from ledger.order_lines import Effect, ask_operator
+from ledger.locked_orders import Effect
 from ledger.supplier_events import apply_event
 
 
@@ -83,7 +84,7 @@ async def store_message(
     Raises:
         NotFound: no such supplier.
     """
-    key = f"inbox/{supplier_id}/{dedupe_key}"
+    key = f"message/{supplier_id}/{dedupe_key}"
     async with ledger.fact(key=key, subject=f"supplier/{supplier_id}", kind="message", at=at) as fact:
         if fact.repeated:
             return StoredMessage.model_validate({**fact.result, "repeated": True})
@@ -105,12 +106,14 @@ async def store_message(
         named = sorted({event.po_number for event in events if event.po_number})
         found = await connection.execute(_OURS, (supplier_id, named))
         ours = {str(row[0]) for row in await found.fetchall()}
+        rows = list[tuple[Any, ...]]()
         for n, event in enumerate(events):
             known = event.po_number in ours
             outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
             content = as_json(event.model_dump(mode="json"))
             po_number, applied_at = (event.po_number, None) if known else (None, at)
-            await connection.execute(_EVENTS, (inbox_id, n, po_number, content, prefer, applied_at, outcome))
+            rows.append((inbox_id, n, po_number, content, prefer, applied_at, outcome))
+        await connection.cursor().executemany(_EVENTS, rows)
         stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=tuple(sorted(ours)))
         fact.result = stored.model_dump(mode="json")
         fact.note(
@@ -122,6 +125,10 @@ async def store_message(
 _UNAPPLIED = "select inbox_id, n from inbox_event where po_number = %s and applied_at is null order by inbox_id, n"
 _EVENT = "select event, prefer from inbox_event where inbox_id = %s and n = %s"
 _APPLIED = "update inbox_event set applied_at = %s, outcome = %s where inbox_id = %s and n = %s"
+
+
+# What an event itself can be the cause of, whenever it is tried: a broken law, or content that cannot be reckoned with.
+_IMPOSSIBLE = (BooksDoNotBalance, psycopg.DataError, psycopg.IntegrityError, ValueError, ArithmeticError)
 
 
 class _Event(NamedTuple):
@@ -147,7 +154,7 @@ async def apply_events(ledger: Ledger, po_number: str, *, at: datetime) -> Appli
     for inbox_id, n in await unapplied(ledger, po_number):
         try:
             effect = await _apply(ledger, po_number, inbox_id, n, at=at)
-        except (BooksDoNotBalance, psycopg.DataError, psycopg.IntegrityError) as impossible:
+        except _IMPOSSIBLE as impossible:
             effect = await _set_aside(ledger, po_number, inbox_id, n, why=str(impossible), at=at)
         if effect:
             count += 1

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from domain.backorder_position import Answer, BackorderPosition, NoticeKind
 from domain.errors import NotFound
 from domain.names import backorder_workflow_id
-from ledger.backorders import read_position
 from ledger.book import Ledger, fetch_one
+from ledger.positions import read_position
 
 AnswerOutcome = Literal["recorded", "repeat", "too_late"]
 
@@ -108,7 +108,7 @@ async def answer(
 
     Returns:
         `recorded`; `repeat` if the same was answered before; `too_late` if another answer stands, or the backorder was
-        cancelled or has shipped meanwhile.
+        cancelled or has shipped meanwhile. Under the same key again: what it was the first time.
 
     Raises:
         NotFound: no such notice was sent for this backorder.
@@ -116,14 +116,19 @@ async def answer(
     subject = backorder_workflow_id(backorder_id)
     async with ledger.fact(key=key, subject=subject, kind="answered", at=at) as fact:
         if fact.repeated:
-            return "repeat"
+            return fact.result or "repeat"
         question = await fetch_one(fact.connection, _Question, _QUESTION, (notice_id, backorder_id))
         if question is None:
             raise NotFound(f"no notice {notice_id!r} was sent for backorder {backorder_id!r}; check the link")
-        if question.answer == answer.value:
-            return "repeat"
-        if question.settled or question.answer == Answer.CANCEL.value:
-            return "too_late"
-        await fact.connection.execute(_ANSWER, (answer.value, at, notice_id))
-        fact.note(text=f"The customer answered: {answer.value}")
-        return "recorded"
+        outcome = _outcome(question, answer)
+        if outcome == "recorded":
+            await fact.connection.execute(_ANSWER, (answer.value, at, notice_id))
+            fact.note(text=f"The customer answered: {answer.value}")
+        fact.result = outcome
+        return outcome
+
+
+def _outcome(question: _Question, answer: Answer) -> AnswerOutcome:
+    if question.answer == answer.value:
+        return "repeat"
+    return "too_late" if question.settled or question.answer == Answer.CANCEL.value else "recorded"

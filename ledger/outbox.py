@@ -123,9 +123,12 @@ async def plan_place(ledger: Ledger, po_number: str) -> PlannedOperation:
     return order.planned(OperationKind.PLACE, 0, order.frozen_at, *lines)
 
 
+# Of an older revision nothing is kept: it was planned and never written down, and the later plan stands in its place.
 _STORE = """
     insert into outbox (operation_id, supplier_id, po_number, kind, revision, content_type, headers, body, rendered_at)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (operation_id) do nothing
+    select %s, %s, po_number, %s, revision, %s, %s, %s, %s
+    from purchase_order where po_number = %s and revision = %s for no key update
+    on conflict (operation_id) do nothing
 """
 
 
@@ -143,24 +146,17 @@ async def store_operation(
     key: str,
     at: datetime,
 ) -> None:
-    """Keep the rendered bytes of an operation. The first stay, whatever a repeat brings: they may have been sent."""
+    """Keep the rendered bytes of an operation. The first stay, whatever a repeat brings: they may have been sent.
+
+    Only of the order's latest revision: one that was planned anew meanwhile is never asked.
+    """
     subject = purchase_order_workflow_id(po_number)
     async with ledger.fact(key=key, subject=subject, kind="rendered", at=at) as fact:
         if fact.repeated:
             return
-        fact.note(operation_id=operation_id, text=f"Wrote down {kind} revision {revision}")
-        row = (
-            operation_id,
-            supplier_id,
-            po_number,
-            kind,
-            revision,
-            content_type,
-            as_json(dict(headers)),
-            body,
-            at,
-        )
-        await fact.connection.execute(_STORE, row)
+        content = (operation_id, supplier_id, kind, content_type, as_json(dict(headers)), body, at)
+        if (await fact.connection.execute(_STORE, (*content, po_number, revision))).rowcount:
+            fact.note(operation_id=operation_id, text=f"Wrote down {kind} revision {revision}")
 
 
 _STORED = """

@@ -12,8 +12,11 @@ from domain.backorder_position import BackorderPosition
 from domain.errors import NotFound
 from domain.money import Worth, parcel_charge
 from domain.names import backorder_workflow_id
-from ledger.backorders import lock_sku_of, read_position
+from domain.values import round_money
+from ledger.attention import RAISE_ON_BACKORDER
+from ledger.backorders import lock_sku_of
 from ledger.book import Connection, Fact, Ledger, fetch_one
+from ledger.positions import read_position
 from ledger.shares import count_units
 
 # What is not set aside yet, and what money covers already: captured, or still to be charged for another live parcel.
@@ -68,10 +71,6 @@ _SHIP = """
     )
     update backorder set allocated = allocated - %(units)s, shipped = shipped + %(units)s where backorder_id = %(id)s
 """
-_RAISE_ATTENTION = """
-    update backorder set attention = %(what)s, attention_since = coalesce(attention_since, %(at)s)
-    where backorder_id = %(id)s
-"""
 
 
 class _ToPack(NamedTuple):
@@ -116,7 +115,8 @@ async def _plan(fact: Fact, backorder_id: str, parcel_id: str, at: datetime) -> 
     charge = parcel_charge(worth, pack.shipped + pack.live + pack.units, pack.captured + pack.uncharged)
     row = {"parcel_id": parcel_id, "id": backorder_id, "units": pack.units, "charge": charge, "at": at}
     await fact.connection.execute(_PLAN, row)
-    fact.note(text=f"Set {count_units(pack.units)} aside for parcel {parcel_id}, {charge} {pack.currency} to charge")
+    due = f"{round_money(charge, pack.currency)} {pack.currency}"
+    fact.note(text=f"Set {count_units(pack.units)} aside for parcel {parcel_id}, {due} to charge")
 
 
 async def book(ledger: Ledger, parcel_id: str, *, at: datetime, tracking: str) -> BackorderPosition:
@@ -197,7 +197,7 @@ async def _ship(fact: Fact, parcel_id: str, at: datetime) -> str:
             f"The carrier took parcel {parcel_id}, which had been voided. Its units still count as in the house: "
             "ask the carrier to return it, or treat it as a gift and correct the stock"
         )
-        await fact.connection.execute(_RAISE_ATTENTION, {"what": what, "at": at, "id": parcel.backorder_id})
+        await fact.connection.execute(RAISE_ON_BACKORDER, {"what": what, "at": at, "id": parcel.backorder_id})
         fact.note(text=f"Needs attention: {what}")
         return "the parcel had been voided; attention raised"
     await fact.connection.execute(_POSSESS, {"parcel_id": parcel_id, "at": at})

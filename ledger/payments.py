@@ -11,8 +11,9 @@ from domain.backorder_position import BackorderPosition, PaymentKind, PaymentPos
 from domain.errors import NotFound
 from domain.names import backorder_workflow_id
 from domain.values import Frozen, round_money
-from ledger.backorders import read_position
+from ledger.attention import RAISE_ON_BACKORDER
 from ledger.book import Connection, Ledger, fetch_one
+from ledger.positions import read_position
 
 _LOCK_BACKORDER = "select from backorder where backorder_id = %s for no key update"
 _PAYMENT = """
@@ -25,6 +26,7 @@ _DEPOSIT = """
     select %(payment_id)s, backorder_id, 'deposit', 'requested', %(amount)s, currency, %(at)s
     from backorder where backorder_id = %(id)s and cancel_requested_at is null and ordered > shipped + cancelled
 """
+_LIVE_DEPOSIT = "select payment_id from payment where backorder_id = %s and kind = 'deposit' and state <> 'declined'"
 _LIVE_CHARGE = "select payment_id from payment where parcel_id = %s and kind = 'charge' and state <> 'declined'"
 _CHARGE = """
     insert into payment (payment_id, backorder_id, kind, state, amount, currency, parcel_id, requested_at)
@@ -94,25 +96,31 @@ async def _payment(connection: Connection, payment_id: str) -> PlannedPayment:
 async def plan_deposit(
     ledger: Ledger, backorder_id: str, *, payment_id: str, at: datetime, amount: Decimal
 ) -> PlannedPayment:
-    """Write down a deposit before the provider is asked for it. A repeat returns the first plan.
+    """Write down a deposit before the provider is asked for it.
+
+    Returns:
+        What to ask for; under the first key if a deposit is under way or taken already.
 
     Raises:
         NotFound: nothing of the backorder is open, or it is being cancelled; no deposit is asked for.
     """
-    text = f"Asking for a deposit of {amount}"
     async with ledger.fact(
-        key=f"{payment_id}/planned",
-        subject=backorder_workflow_id(backorder_id),
-        kind="deposit planned",
-        at=at,
-        facts={"text": text},
+        key=f"{payment_id}/planned", subject=backorder_workflow_id(backorder_id), kind="deposit planned", at=at
     ) as fact:
-        if not fact.repeated:
-            await fact.connection.execute(_LOCK_BACKORDER, (backorder_id,))
+        connection = fact.connection
+        if fact.repeated:
+            return await _payment(connection, fact.result or payment_id)
+        await connection.execute(_LOCK_BACKORDER, (backorder_id,))
+        live = await (await connection.execute(_LIVE_DEPOSIT, (backorder_id,))).fetchone()
+        if live is None:
             row = {"payment_id": payment_id, "id": backorder_id, "amount": amount, "at": at}
-            if (await fact.connection.execute(_DEPOSIT, row)).rowcount == 0:
+            if (await connection.execute(_DEPOSIT, row)).rowcount == 0:
                 raise NotFound(f"nothing of backorder {backorder_id!r} is open to ask a deposit for; ask for none")
-        return await _payment(fact.connection, payment_id)
+        fact.result = str(live[0]) if live else payment_id
+        planned = await _payment(connection, fact.result)
+        if live is None:
+            fact.note(text=f"Asking for a deposit of {planned.amount} {planned.currency}")
+        return planned
 
 
 async def plan_charge(
@@ -197,6 +205,9 @@ async def settle(
 ) -> BackorderPosition:
     """Write down the provider's answer; the first one stands.
 
+    Success after a decline (or after the movement was written off as never seen) is money that the books do not have:
+    an operator is asked to find out.
+
     Args:
         ledger: the books.
         payment_id: which movement.
@@ -221,4 +232,11 @@ async def settle(
                 await connection.execute(_MOVE, moved)
             why = f": {reason}" if reason else ""
             fact.note(text=f"{planned.kind.value.capitalize()} of {planned.amount} {planned.currency} {outcome}{why}")
+        elif outcome == "succeeded" and (await _payment(connection, payment_id)).state is PaymentState.DECLINED:
+            what = (
+                f"The provider made the {planned.kind} {payment_id} of {planned.amount} {planned.currency} (its "
+                f"reference {reference!r}), which the books have as declined. Ask it whether money moved, and have "
+                "that undone there."
+            )
+            await connection.execute(RAISE_ON_BACKORDER, {"id": planned.backorder_id, "what": what, "at": at})
         return await read_position(connection, planned.backorder_id)

@@ -16,8 +16,10 @@ from domain.catalogue import CutOff, Supplier
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, SupplierTerms
+from ledger.attention import SETTLE_ON_ORDER, ask_operator
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.order_lines import LockedOrder, ask_operator, lock_order, write_off
+from ledger.locked_orders import LockedOrder, lock_order
+from ledger.order_lines import write_off
 from ledger.shares import count_units, tell_changes
 
 _POSITION = """
@@ -106,10 +108,6 @@ async def release_now(ledger: Ledger, po_number: str, *, key: str, at: datetime)
             await fact.connection.execute(_RELEASE, (at, po_number))
 
 
-_NEVER_CLAIMED = """
-    delete from po_line l where po_number = %s and claimed = 0
-    and not exists (select from claim c where c.po_number = l.po_number and c.line_no = l.line_no)
-"""
 _FROZEN = "update purchase_order set frozen_at = %s where po_number = %s"
 _CLOSED = "update purchase_order set closed_at = coalesce(closed_at, %s) where po_number = %s"
 _FIRST_REVISION = """
@@ -146,7 +144,6 @@ async def freeze(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> N
         locked = await lock_order(fact.connection, po_number)
         if locked.order.frozen_at or locked.order.closed_at:
             return
-        await fact.connection.execute(_NEVER_CLAIMED, (po_number,))
         wanted = [line for line in locked.lines if line.claimed]
         if not wanted:
             await fact.connection.execute(_CLOSED, (at, po_number))
@@ -250,9 +247,6 @@ async def close_short(ledger: Ledger, po_number: str, *, key: str, at: datetime)
         fact.note(text=f"Closed short: {count_units(sum(line.open for line in locked.lines))} will not come")
 
 
-_SETTLED = "update purchase_order set attention = null, attention_since = null where po_number = %s"
-
-
 async def raise_attention(ledger: Ledger, po_number: str, *, key: str, at: datetime, what: str) -> None:
     """Ask an operator for something, in plain words, next to what is asked already.
 
@@ -265,8 +259,10 @@ async def raise_attention(ledger: Ledger, po_number: str, *, key: str, at: datet
             await ask_operator(fact.connection, po_number, what, at=at)
 
 
-async def settle_attention(ledger: Ledger, po_number: str, *, key: str, at: datetime, how: str) -> None:
-    """An operator has dealt with everything that was asked.
+async def settle_attention(
+    ledger: Ledger, po_number: str, *, key: str, at: datetime, how: str, need: str | None = None
+) -> None:
+    """`need` is not asked of an operator any more; without it, nothing is.
 
     Raises:
         NotFound: no such purchase order.
@@ -274,7 +270,7 @@ async def settle_attention(ledger: Ledger, po_number: str, *, key: str, at: date
     async with _new_fact(ledger, po_number, key=key, kind="attention settled", at=at) as fact:
         if fact:
             fact.note(text=how)
-            await fact.connection.execute(_SETTLED, (po_number,))
+            await fact.connection.execute(SETTLE_ON_ORDER, {"id": po_number, "need": need})
 
 
 _EXISTS = "select from purchase_order where po_number = %s"

@@ -14,20 +14,10 @@ from domain import allocation
 from domain.allocation import Waiting
 from domain.supplier_events import Received
 from ledger.book import Connection
-from ledger.order_lines import (
-    Effect,
-    Line,
-    LockedOrder,
-    keep_only,
-    mark_known,
-    named,
-    offer_rest,
-    stock_units,
-    write_line,
-    write_off,
-)
+from ledger.locked_orders import Effect, Line, LockedOrder, named, stock_units, write_line
+from ledger.offering import offer_free_stock
+from ledger.order_lines import keep_only, mark_known, offer_rest, write_off
 from ledger.shares import PLACE, Grant, allocate_from_line, claims_in_rank, count_units, tell_allocated
-from ledger.supply import offer_free_stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +126,7 @@ async def receive(
                 f"{order.supplier_name} may over-deliver; they are in quarantine. Send them back or take them in.",
             )
     for sku in sorted({line.sku for line in fresh}):
-        await offer_free_stock(connection, sku, at, order.workflow_id, None)
+        await offer_free_stock(connection, sku, at, order.workflow_id)
     await offer_rest(connection, order, fresh, at=at)
     return Effect(outcome=f"received {'; '.join(taken_in) or 'nothing that is on the order'}", incidents=incidents)
 
@@ -178,7 +168,9 @@ async def _take_in(
     """Book one line: stock first (L4), then the claims, then the line's own buckets (L2, L3)."""
     order = locked.order
     await connection.execute(_INTO_STOCK, {"sku": line.sku, "place": PLACE, "units": put.into_stock})
-    grants = _served(put.good, await claims_in_rank(connection, order.po_number, line.line_no), prefer)
+    most = None if prefer else put.good
+    claims = await claims_in_rank(connection, order.po_number, line.line_no, most=most)
+    grants = _served(put.good, claims, prefer)
     await allocate_from_line(connection, line.sku, order.po_number, line.line_no, grants, at=at)
     await tell_allocated(connection, grants, order.po_number, at=at, owed_by=order.workflow_id)
     line = replace(line, claimed=line.claimed - sum(units for _, units in grants))

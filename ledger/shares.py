@@ -27,7 +27,7 @@ _CLAIMS_IN_RANK = """
            b.priority, b.accepted_at, c.expected_on, c.confirmed
     from claim c join backorder b using (backorder_id)
     where c.po_number = %s and c.line_no = %s and c.quantity > 0
-    order by legal_deadline nulls last, b.priority, b.accepted_at, c.backorder_id collate "C"
+    order by legal_deadline nulls last, b.priority, b.accepted_at, c.backorder_id collate "C" limit %s
 """
 _JOIN = """
     with share as (
@@ -46,7 +46,9 @@ _JOIN = """
         set total = c.total + excluded.total, quantity = c.quantity + excluded.quantity,
             expected_on = excluded.expected_on, confirmed = excluded.confirmed
     )
-    update backorder b set unsourced = b.unsourced - s.units, claimed = b.claimed + s.units
+    update backorder b set unsourced = b.unsourced - s.units, claimed = b.claimed + s.units,
+           sourcing_tries = case when b.unsourced > s.units then b.sourcing_tries else 0 end,
+           sourcing_failed_since = case when b.unsourced > s.units then b.sourcing_failed_since end
     from (select backorder_id, sum(units) as units from share group by backorder_id) s
     where b.backorder_id = s.backorder_id
 """
@@ -90,7 +92,9 @@ _ALLOCATE_LINE = """
 """
 _ALLOCATE_STOCK = """
     with given as (
-        update backorder b set unsourced = b.unsourced - g.units, allocated = b.allocated + g.units
+        update backorder b set unsourced = b.unsourced - g.units, allocated = b.allocated + g.units,
+               sourcing_tries = case when b.unsourced > g.units then b.sourcing_tries else 0 end,
+               sourcing_failed_since = case when b.unsourced > g.units then b.sourcing_failed_since end
         from unnest(%(ids)s::text[], %(units)s::int[]) as g (backorder_id, units)
         where b.backorder_id = g.backorder_id
         returning b.backorder_id, g.units
@@ -135,9 +139,14 @@ def count_units(number: int) -> str:
     return f"{number} unit" if number == 1 else f"{number} units"
 
 
-async def claims_in_rank(connection: Connection, po_number: str, line_no: int) -> list[LineClaim]:
-    """The claims on a line that wait for goods, best rank first; those of customers who cancelled come last."""
-    return await fetch(connection, LineClaim, _CLAIMS_IN_RANK, (po_number, line_no))
+async def claims_in_rank(
+    connection: Connection, po_number: str, line_no: int, *, most: int | None = None
+) -> list[LineClaim]:
+    """The claims on a line that wait for goods, best rank first; those of customers who cancelled come last.
+
+    Each waits for a unit at least, so who hands out so many units needs the first so many of them at `most`.
+    """
+    return await fetch(connection, LineClaim, _CLAIMS_IN_RANK, (po_number, line_no, most))
 
 
 async def join_lines(connection: Connection, shares: Sequence[Share]) -> None:

@@ -1,4 +1,4 @@
-"""What each word of a supplier does to the books: acknowledgements and ship notices here, receipts and answers beside.
+"""What each word of a supplier does to the books: acknowledgements here; ship notices, receipts and answers beside.
 
 Every effect runs in one transaction under the order's locks. What cannot be applied is an outcome in words and, where a
 person is needed, an incident; never an exception, since a message would then block those behind it for ever.
@@ -21,25 +21,13 @@ from domain.supplier_events import (
     Unmatched,
 )
 from ledger.answers import TO_COME, answer_change, still_to_come
-from ledger.book import Connection, as_json
-from ledger.order_lines import (
-    Effect,
-    Line,
-    LockedOrder,
-    ask_operator,
-    date_claims,
-    keep_only,
-    lock_order,
-    mark_known,
-    mark_rejected,
-    named,
-    offer_rest,
-    reject,
-    stock_units,
-    write_line,
-)
+from ledger.attention import ask_operator
+from ledger.book import Connection
+from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
+from ledger.order_lines import date_claims, keep_only, mark_known, mark_rejected, offer_rest, reject
 from ledger.receipts import receive
 from ledger.shares import LineClaim, claims_in_rank
+from ledger.ship_notices import ship
 
 TRANSIT = timedelta(days=2)
 """Assumption: goods are here so long after the supplier hands them over, when it states no delivery date."""
@@ -251,71 +239,3 @@ async def _date(
 ) -> None:
     what = f"{locked.order.po_number} is confirmed by {locked.order.supplier_name}"
     await date_claims(connection, locked.order, line, dates, what=what, at=at)
-
-
-_SHIPMENT = """
-    insert into journal (key, subject, kind, at, facts) values (%s, %s, 'shipment', %s, %s)
-    on conflict (key) do nothing returning seq
-"""
-
-
-async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, *, at: datetime) -> Effect:
-    """Goods have left the supplier: dates move, quantities do not. The same shipment counts once, however told."""
-    order = locked.order
-    key = f"shipment/{order.supplier_id}/{notice.shipment_id}/{order.po_number}"
-    facts = as_json({"text": f"Shipment {notice.shipment_id} is on its way", "tracking": notice.tracking})
-    if await (await connection.execute(_SHIPMENT, (key, order.workflow_id, at, facts))).fetchone() is None:
-        return Effect(outcome="repeat, counted once")
-    if order.rejected_at or order.cancelled_at:
-        what = (
-            f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what "
-            "arrives goes to whoever waits, else to stock."
-        )
-        return Effect(outcome="shipped after the order had ended: recorded", incidents=(what,))
-    await mark_known(connection, order, at=at)
-    incidents: list[str] = []
-    lines = {line.line_no: line for line in locked.lines}
-    for part in notice.lines:
-        found = locked.find(part.line)
-        units = None if found is None else stock_units(part.shipped, found)
-        if found is None or units is None:
-            incidents.append(
-                f"Shipment {notice.shipment_id} carries {part.shipped} of {named(part.line)}, which does not fit "
-                f"{order.po_number}. Ask {order.supplier_name} what is in it."
-            )
-            continue
-        lines[found.line_no] = await _on_its_way(
-            connection, locked, lines[found.line_no], units, part.deliver_on, at=at
-        )
-    on_way = ", ".join(f"{line.in_transit} of {line.sku}" for line in lines.values() if line.in_transit)
-    return Effect(outcome=f"on the way: {on_way or 'nothing that is open'}", incidents=tuple(incidents))
-
-
-async def _on_its_way(
-    connection: Connection, locked: LockedOrder, line: Line, units: int, deliver_on: date | None, *, at: datetime
-) -> Line:
-    """The shipped units are those of the best ranks whose goods are not on the way yet."""
-    before, after = line.in_transit, min(line.open, line.in_transit + units)
-    dates: dict[str, date | None] = {}
-    reached = 0
-    for claim in await claims_in_rank(connection, locked.order.po_number, line.line_no):
-        first, reached = reached, reached + claim.quantity
-        if reached > after:
-            break
-        if reached > before:
-            dates[claim.backorder_id] = _later(claim.expected_on if first < before else None, deliver_on, claim)
-    whole = deliver_on and after == line.open
-    expected_on = _latest(line.expected_on if before else None, deliver_on) if whole else line.expected_on
-    line = await write_line(connection, locked.order, replace(line, in_transit=after, expected_on=expected_on))
-    what = f"{locked.order.po_number} is on its way from {locked.order.supplier_name}"
-    await date_claims(connection, locked.order, line, dates, what=what, at=at)
-    return line
-
-
-def _later(so_far: date | None, deliver_on: date | None, claim: LineClaim) -> date | None:
-    """When a claim is whole whose last units leave now; without a date in the notice, what was known stays."""
-    return _latest(so_far, deliver_on) if deliver_on else claim.expected_on
-
-
-def _latest(*days: date | None) -> date | None:
-    return max((day for day in days if day), default=None)

@@ -7,6 +7,7 @@ test takes `env`: a real Temporal server whose workflows each have a clock of th
 
 import asyncio
 import fcntl
+import itertools
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 import pytest
@@ -22,12 +24,47 @@ from psycopg import sql
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
-from devstack import postgres, temporal_server
+from devstack import ports, postgres, temporal_server
 from devstack.ownership import FolderTakenError, Records, sole_owner
 from devstack.processes import Supervisor
 
 _SESSIONS = Path(tempfile.gettempdir()) / f"promisekeeper-tests-{os.getuid()}"
 _NOTHING_TO_LOSE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+_PORTS_OF_A_SESSION = 200
+
+
+@pytest.fixture(scope="session")
+def unused_tcp_port_factory() -> Iterator[Callable[[], int]]:
+    """Gives ports that nobody else is given, however long it takes until somebody listens on them.
+
+    They lie below those that the kernel hands out to sockets which do not ask for one (32768 and up on Linux, 49152 on
+    macOS), in a block whose lock this process holds.
+    """
+    _SESSIONS.mkdir(exist_ok=True)
+    block, lock = _own_block(range(20_000, 32_000, _PORTS_OF_A_SESSION))
+    numbers = itertools.cycle(range(block, block + _PORTS_OF_A_SESSION))
+    with lock:
+        yield lambda: next(number for number in numbers if ports.is_free(number))
+
+
+def _own_block(blocks: range) -> tuple[int, TextIO]:
+    for block in blocks:
+        lock = (_SESSIONS / f"ports-{block}").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            return block, lock
+    raise RuntimeError(f"all {len(blocks)} blocks of ports are taken by other test sessions")
+
+
+@pytest.fixture
+def unused_tcp_port(unused_tcp_port_factory: Callable[[], int]) -> int:
+    """One such port."""
+    return unused_tcp_port_factory()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,8 @@ signal carries no truth of its own; it only says "look again", and may come late
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -29,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         NotifyStep,
         RawReceiptStep,
         ReleaseStep,
+        SettleStep,
         TextStep,
     )
     from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
@@ -47,46 +46,29 @@ with workflow.unsafe.imports_passed_through():
         Standing,
     )
     from workflows.backorder_story import current_details
-    from workflows.durably import IN_THE_BOOKS, OUTSIDE, Stuck, reason_of, run_to_completion, text_of
+    from workflows.durably import reason_of, run_to_completion, text_of
+    from workflows.duty_workflow import Asked, DutyWorkflow
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
 
 
-Step = TypeVar("Step")
-Result = TypeVar("Result")
-
-NEEDS_OTHERS = frozenset[Callable[..., Awaitable[object]]](
-    {Do.take_payment, Do.refund, Do.book_parcel, Do.void_parcels, Do.settle_payments, Do.check_carrier, Do.notify}
-)
-"""The steps that call somebody outside; all others need the ledger alone."""
-
-
-@dataclass
-class Asked:
-    """An update that waits for the main loop, so that one story is told and no handler needs a lock."""
-
-    request: CancelRequest | DelayAnswer | Resolve
-    reply: Any = None
-    refused: ApplicationError | None = None
-
-
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
-class Backorder:
+class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswer | Resolve]):
     """Keeps one promise. Start it with the business id, reject duplicates, and forget about it."""
+
+    NEEDS_OTHERS = frozenset(
+        {Do.take_payment, Do.refund, Do.book_parcel, Do.void_parcels, Do.settle_payments, Do.check_carrier, Do.notify}
+    )
 
     @workflow.init
     def __init__(self, order: BackorderInput) -> None:
         """Signals may come before `run` starts, so everything they touch is made here."""
         carried = order.carried or Carried()
+        super().__init__(contract.workflow_id(order.backorder_id), carried.stuck)
         self._id = order.backorder_id
         self._order = order
-        self._position: BackorderPosition | None = None
         self._policy = carried.policy or Policy()
-        self._steps: dict[str, int] = {}
-        self._postponed: dict[DutyKind, datetime] = {}
-        self._stuck: dict[DutyKind, Stuck] = {}
-        self._asked: deque[Asked] = deque()
-        self._cancelling: list[Asked] = []
+        self._cancelling: list[Asked[Any]] = []
         self._receipts: deque[str] = deque()
         self._look_again = carried.accepted
         self._accepted = carried.accepted
@@ -105,13 +87,13 @@ class Backorder:
             elif self._cancel_unread:
                 await self._request_cancel(CANCELLED_IN_UI)
             elif self._receipts:
-                await self._take_receipt(self._receipts.popleft())
+                await self._or_tell(self._take_receipt(self._receipts.popleft()), "take a signalled receipt")
             elif self._asked:
                 await self._answer(self._asked.popleft())
             elif self._cancelling and self._unwound:
                 self._reply_to_cancels()
             elif self._closed:
-                if await self._handlers_done():
+                if await self._handlers_done() and not self._message_waits:
                     break
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
@@ -175,14 +157,6 @@ class Backorder:
         """Answer from what was last read from the ledger."""
         return Standing(position=self._position, next_duty=self._next_duty() if self._position else None)
 
-    async def _ask(self, request: CancelRequest | DelayAnswer | Resolve) -> Any:
-        asked = Asked(request)
-        self._asked.append(asked)
-        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
-        if asked.refused:
-            raise asked.refused
-        return asked.reply
-
     # --- steps, in the order of the story -----------------------------------------------------------------------------
 
     async def _accept(self, order: BackorderInput) -> None:
@@ -217,7 +191,7 @@ class Backorder:
         step = RawReceiptStep(**self._about("receipt"), raw=raw)
         self._stand(await self._step(Do.take_receipt, step, "a receipt signalled to this backorder"))
 
-    async def _answer(self, asked: Asked) -> None:
+    async def _answer(self, asked: Asked[CancelRequest | DelayAnswer | Resolve]) -> None:
         try:
             match asked.request:
                 case CancelRequest() as request:
@@ -230,14 +204,14 @@ class Backorder:
             # What one asker got wrong (an unknown notice) is told to that asker and hurts nobody else.
             asked.refused = ApplicationError(reason_of(failed), type="Refused", non_retryable=True)
 
-    async def _cancel(self, asked: Asked, request: CancelRequest) -> None:
+    async def _cancel(self, asked: Asked[Any], request: CancelRequest) -> None:
         if self._standing.open == 0:
             asked.reply = self._cancel_reply(known=True)
             return
         await self._request_cancel(request)
         self._cancelling.append(asked)  # answered when everything is unwound
 
-    async def _take_delay_answer(self, asked: Asked, request: DelayAnswer) -> None:
+    async def _take_delay_answer(self, asked: Asked[Any], request: DelayAnswer) -> None:
         step = AnswerStep(
             **self._about("answer"), notice_id=request.notice_id, answer=request.answer, policy=self._policy
         )
@@ -247,7 +221,7 @@ class Backorder:
             await self._request_cancel(CancelRequest(by=CancelledBy.CUSTOMER, reason="answered a notice with cancel"))
         asked.reply = DelayAnswerReply(outcome=answered.outcome)
 
-    async def _resolve(self, asked: Asked, request: Resolve) -> None:
+    async def _resolve(self, asked: Asked[Any], request: Resolve) -> None:
         about = f"operator: {request.resolution}{f' ({request.note})' if request.note else ''}"
         if request.resolution is Resolution.RETRY:
             self._stand(await self._step(Do.forgive_suppliers, BackorderStep(**self._about("forgive")), about))
@@ -258,21 +232,6 @@ class Backorder:
             )
         await self._settle_attention(about)
         asked.reply = self.standing()
-
-    async def _do(self, duty: Duty) -> None:
-        """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; the rest goes on."""
-        before = self._position
-        try:
-            self._stand(await self._perform(duty))
-        except ActivityError as failed:
-            await self._put_off(duty, reason_of(failed))
-        else:
-            still = self._next_duty()
-            if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
-                # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
-                await self._put_off(duty, "it made no difference")
-            elif stuck := self._stuck.pop(duty.kind, None):
-                await self._settle_need(stuck.need, f"done at last: {duty.why}")
 
     def _reply_to_cancels(self) -> None:
         for asked in self._cancelling:
@@ -342,68 +301,23 @@ class Backorder:
         step = ReleaseStep(**self._about("release"), policy=self._policy)
         return await self._step(Do.release_supply, step, "give shares and goods to the next in rank")
 
-    async def _put_off(self, duty: Duty, reason: str) -> None:
-        before = self._stuck.get(duty.kind)
-        asked = before is not None and before.need in (self._standing.attention or "")
-        need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
-        if before and asked:
-            need = before.need  # said already, and not dismissed
-        stuck = self._stuck[duty.kind] = Stuck(tries=before.tries + 1 if before else 1, need=need)
-        self._postponed[duty.kind] = workflow.now() + stuck.wait
-        if asked:
-            await self._look()
-        else:
-            await self._raise_attention(need)
-
     async def _raise_attention(self, need: str) -> None:
-        """Ask an operator for something, next to what is asked already."""
-        text = " ".join(filter(None, [self._standing.attention, need]))
-        step = TextStep(**self._about("attention"), text=text)
+        step = TextStep(**self._about("attention"), text=need)
         self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
 
-    async def _settle_need(self, need: str, how: str) -> None:
-        """One thing is not asked any more; the others are."""
-        others = " ".join((self._standing.attention or "").replace(need, "").split())
-        if not others:
-            await self._settle_attention(how)
-        elif others != self._standing.attention:
-            step = TextStep(**self._about("attention"), text=others)
-            self._stand(await self._step(Do.raise_attention, step, how))
-
-    async def _settle_attention(self, how: str) -> None:
+    async def _settle_attention(self, how: str, need: str | None = None) -> None:
         if self._standing.attention:
-            step = TextStep(**self._about("settle-attention"), text=how)
+            step = SettleStep(**self._about("settle-attention"), text=how, need=need)
             self._stand(await self._step(Do.settle_attention, step, how))
-
-    async def _wait_for(self, duty: Duty | None) -> None:
-        """Sleep until the duty falls due, a message comes, or the UI's cancel button is pressed."""
-        timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
-        try:
-            await workflow.wait_condition(
-                lambda: self._look_again or bool(self._asked) or bool(self._receipts),
-                timeout=timeout,
-                timeout_summary=None if duty is None else duty.why[:180],
-            )
-        except TimeoutError:
-            pass
-        except asyncio.CancelledError:
-            # The request stays readable in `cancellation_reason`; the loop treats it as the `cancel` update.
-            if task := asyncio.current_task():
-                task.uncancel()
-
-    async def _handlers_done(self) -> bool:
-        """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
-        await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
-        return not self._asked and not self._receipts
 
     async def _may_leave(self) -> bool:
         """Whether a new run can take over: this one did something, and owes nobody an answer."""
         if self._position is None or self._cancelling or self._cancel_unread:
             return False
-        return await self._handlers_done()
+        return await self._handlers_done() and not self._message_waits
 
     def _continue_as_new(self) -> None:
-        carried = Carried(accepted=True, policy=self._policy)
+        carried = Carried(accepted=True, policy=self._policy, stuck=self._stuck)
         workflow.continue_as_new(self._order.model_copy(update={"carried": carried}))
 
     # --- what the story is told with ----------------------------------------------------------------------------------
@@ -413,6 +327,14 @@ class Backorder:
         if self._position is None:
             raise ApplicationError("the backorder is not accepted yet", type="NotAccepted", non_retryable=True)
         return self._position
+
+    @property
+    def _attention(self) -> str | None:
+        return self._standing.attention
+
+    @property
+    def _message_waits(self) -> bool:
+        return self._look_again or bool(self._receipts)
 
     @property
     def _closed(self) -> bool:
@@ -432,31 +354,8 @@ class Backorder:
     def _next_duty(self) -> Duty | None:
         return next_duty(self._standing, self._policy, workflow.now(), self._postponed)
 
-    def _key(self, step: str) -> str:
-        """Workflow id, step, run, and how often the run took it: what the ledger knows this fact by.
-
-        What the outside world knows an effect by (payment, parcel, notice) is made of the effect itself.
-        """
-        number = self._steps[step] = self._steps.get(step, 0) + 1
-        return f"{contract.workflow_id(self._id)}/{step}/{workflow.info().run_id[:8]}.{number}"
-
     def _about(self, step: str) -> dict[str, Any]:
-        return {"backorder_id": self._id, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}
-
-    async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
-        """Run one activity to its end, whoever cancels meanwhile."""
-        limits = OUTSIDE if activity in NEEDS_OTHERS else IN_THE_BOOKS
-        return await run_to_completion(
-            workflow.execute_activity_method(
-                activity,
-                argument,
-                start_to_close_timeout=limits.start_to_close,
-                schedule_to_close_timeout=limits.schedule_to_close,
-                heartbeat_timeout=limits.heartbeat,
-                retry_policy=limits.retry,
-                summary=summary[:180],
-            )
-        )
+        return {"backorder_id": self._id, "key": self._key(step), "at": workflow.now()}
 
     def _cancel_reply(self, *, known: bool) -> CancelReply:
         position = self._standing

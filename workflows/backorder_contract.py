@@ -10,12 +10,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from temporalio.common import SearchAttributeKey
 
 from domain import names
 from domain.backorder_duty import Duty, Policy
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy
+from domain.duties import Stuck
 from domain.orders import Order
 from domain.values import Frozen, Words
 
@@ -133,6 +134,8 @@ class Carried(Frozen):
 
     accepted: bool = False
     policy: Policy | None = None
+    stuck: dict[str, Stuck] = Field(default_factory=dict[str, Stuck])
+    """By kind of duty: what could not be done when last tried."""
 
 
 class BackorderInput(Order):

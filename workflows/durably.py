@@ -11,9 +11,6 @@ from temporalio.exceptions import ActivityError
 
 T = TypeVar("T")
 
-TRY_AGAIN_AFTER = timedelta(minutes=5)
-"""How long a duty that could not be done is put off at first; doubled each time, an hour at most."""
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -59,20 +56,6 @@ async def run_to_completion(step: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
-@dataclass(frozen=True)
-class Stuck:
-    """A duty that could not be done: how often it was tried, and what an operator was told of it."""
-
-    tries: int
-    need: str
-
-    @property
-    def wait(self) -> timedelta:
-        """Until the next try."""
-        doublings = min(self.tries - 1, 10)
-        return min(TRY_AGAIN_AFTER * (1 << doublings), timedelta(hours=1))
-
-
 def reason_of(failed: ActivityError) -> str:
     """What was wrong at the bottom of it: that a time limit passed says less than the failure it cut short."""
     cause: BaseException = failed
@@ -83,4 +66,4 @@ def reason_of(failed: ActivityError) -> str:
 
 def text_of(raw: RawValue) -> str:
     """A signal's payload as text, whatever it holds; what is no text is shown with its bytes escaped."""
-    return raw.payload.data.decode("utf-8", errors="backslashreplace")
+    return raw.payload.data.decode("utf-8", errors="backslashreplace").replace("\0", r"\x00")

@@ -5,12 +5,8 @@ changes, ship notices, receipts, refusals, silence. As in `backorder.py` the led
 does the duty that is due (`domain.purchase_order_duty`) or waits for the next one or a message.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -24,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         HoldStep,
         OperationStep,
         PurchaseOrderReceiptsStep,
+        PurchaseOrderSettleStep,
         PurchaseOrderStep,
         PurchaseOrderTextStep,
     )
@@ -35,44 +32,28 @@ with workflow.unsafe.imports_passed_through():
         PurchaseOrderPosition,
     )
     from workflows import purchase_order_contract as contract
-    from workflows.durably import IN_THE_BOOKS, OUTSIDE, Stuck, reason_of, run_to_completion, text_of
+    from workflows.durably import reason_of, text_of
+    from workflows.duty_workflow import Asked, DutyWorkflow
     from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
     from workflows.purchase_order_story import current_details
 
 
-Step = TypeVar("Step")
-Result = TypeVar("Result")
-
 RECEIPTS_AT_ONCE = 100
 """Signalled receipts stored by one activity."""
 
-NEEDS_OTHERS = frozenset[Callable[..., Awaitable[object]]]({Do.deliver, Do.chase})
-"""The steps that call somebody outside; all others need the ledger alone."""
-
-
-@dataclass
-class Asked:
-    """An update that waits for the main loop; `request` None asks to release now."""
-
-    request: Hold | Resolve | None
-    reply: Standing | None = None
-    refused: ApplicationError | None = None
-
 
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])
-class PurchaseOrder:
+class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold | Resolve | None]):
     """Keeps one purchase order. Started by whoever opened it in the ledger; woken again by a late receipt."""
+
+    NEEDS_OTHERS = frozenset({Do.deliver, Do.chase})
 
     @workflow.init
     def __init__(self, start: PurchaseOrderInput) -> None:
         """Signals may come before `run` starts, so everything they touch is made here."""
+        super().__init__(contract.workflow_id(start.po_number), start.stuck)
         self._start = start
         self._po_number = start.po_number
-        self._position: PurchaseOrderPosition | None = None
-        self._steps: dict[str, int] = {}
-        self._postponed: dict[PurchaseOrderDutyKind, datetime] = {}
-        self._stuck: dict[PurchaseOrderDutyKind, Stuck] = {}
-        self._asked: deque[Asked] = deque()
         self._receipts: deque[str] = deque(start.receipts)
         self._messages_wait = True  # whatever came before this run started is in the inbox
         self._shares_changed = start.shares_changed
@@ -88,9 +69,9 @@ class PurchaseOrder:
             if self._position and self._long_history and await self._handlers_done():
                 self._continue_as_new()
             elif self._receipts:
-                await self._take_receipts()
+                await self._or_tell(self._take_receipts(), "take signalled receipts")
             elif self._messages_wait:
-                await self._apply_messages()
+                await self._or_tell(self._apply_messages(), "apply what the supplier said")
             elif self._asked:
                 await self._answer(self._asked.popleft())
             elif self._cancel_unheeded:
@@ -102,7 +83,7 @@ class PurchaseOrder:
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
             elif is_over(self._standing):
-                if await self._handlers_done() and not self._receipts and not self._messages_wait:
+                if await self._handlers_done() and not self._message_waits:
                     return self._standing
             else:
                 await self._wait_for(duty)
@@ -132,33 +113,25 @@ class PurchaseOrder:
     @workflow.update(name=contract.RELEASE_NOW, description="Send it now; do not wait for the cut-off.")
     async def release_now(self) -> Standing:
         """Freeze and send without waiting."""
-        return await self._ask(None)
+        return cast("Standing", await self._ask(None))
 
     @workflow.update(name=contract.HOLD, description="Keep collecting past the cut-off (held=true), or stop doing so.")
     async def hold(self, request: Hold) -> Standing:
         """Hold or go on."""
-        return await self._ask(request)
+        return cast("Standing", await self._ask(request))
 
     @workflow.update(
         name=contract.RESOLVE,
-        description="An operator's decision when attention is needed: acknowledged, close_short, withdraw or dismiss.",
+        description="An operator decides what needs attention: retry, acknowledged, close_short, withdraw or dismiss.",
     )
     async def resolve(self, request: Resolve) -> Standing:
         """Carry out the decision."""
-        return await self._ask(request)
+        return cast("Standing", await self._ask(request))
 
     @workflow.query(name=contract.STANDING, description="Where the purchase order stands, and what it does next.")
     def standing(self) -> Standing:
         """Answer from what was last read from the ledger."""
         return Standing(position=self._position, next_duty=self._next_duty() if self._position else None)
-
-    async def _ask(self, request: Hold | Resolve | None) -> Standing:
-        asked = Asked(request)
-        self._asked.append(asked)
-        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
-        if asked.refused:
-            raise asked.refused
-        return asked.reply or self.standing()
 
     # --- steps, in the order of the story -----------------------------------------------------------------------------
 
@@ -173,7 +146,10 @@ class PurchaseOrder:
         step = PurchaseOrderReceiptsStep(**self._about("receipts"), raws=tuple(raws))
         self._stand(await self._step(Do.take_receipts, step, f"{len(raws)} receipts signalled to this order"))
 
-    async def _answer(self, asked: Asked) -> None:
+    async def _look(self) -> None:
+        await self._apply_messages()  # whatever waits is applied on the way
+
+    async def _answer(self, asked: Asked[Hold | Resolve | None]) -> None:
         try:
             match asked.request:
                 case None:
@@ -219,7 +195,14 @@ class PurchaseOrder:
             return
         if self._standing.terms.can_cancel and not self._cancellation:
             step = PurchaseOrderStep(**self._about("withdraw-by-hand"))
-            self._stand(await self._step(Do.withdraw_by_hand, step, "withdrawn by hand: ask the supplier"))
+            try:
+                self._stand(await self._step(Do.withdraw_by_hand, step, "withdrawn by hand: ask the supplier"))
+            except ActivityError as failed:
+                await self._raise_attention(
+                    f"{self._standing.supplier_name} could not be asked to cancel {self._po_number}: "
+                    f"{reason_of(failed)}. Mend the cause; then resolve with 'withdraw' again."
+                )
+                return
         if asked := self._cancellation:
             self._withdrawn = asked.operation_id
         elif self._standing.open:
@@ -236,33 +219,13 @@ class PurchaseOrder:
             "them; then resolve with 'close_short' if they will not, or with 'dismiss'."
         )
 
-    async def _do(self, duty: PurchaseOrderDuty) -> None:
-        """Carry out one duty. One that cannot be done now is put off, said aloud, and tried again; messages go on."""
-        before = self._position
-        try:
-            self._stand(await self._perform(duty))
-        except ActivityError as failed:
-            if duty.kind is PurchaseOrderDutyKind.REDUCE:
-                self._shares_changed = True  # still to be asked for
-            await self._put_off(duty, reason_of(failed))
-        else:
-            still = self._next_duty()
-            if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
-                # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
-                await self._put_off(duty, "it made no difference")
-                return
-            self._postponed.pop(duty.kind, None)
-            if stuck := self._stuck.pop(duty.kind, None):
-                await self._settle_need(stuck.need, f"done at last: {duty.why}")
-
     async def _perform(self, duty: PurchaseOrderDuty) -> PurchaseOrderPosition:
         kind = duty.kind
         if kind is PurchaseOrderDutyKind.ASK_OPERATOR:
-            return await self._step(
-                Do.raise_attention, PurchaseOrderTextStep(**self._about("attention"), text=duty.why), "ask an operator"
-            )
+            await self._raise_attention(duty.why)
+            return self._standing
         if kind is PurchaseOrderDutyKind.REDUCE:
-            self._shares_changed = False
+            return await self._reduce(duty)
         with_operation = {
             PurchaseOrderDutyKind.SEND: Do.deliver,
             PurchaseOrderDutyKind.LOOK_UP: Do.deliver,
@@ -276,61 +239,28 @@ class PurchaseOrder:
             PurchaseOrderDutyKind.FREEZE: Do.freeze,
             PurchaseOrderDutyKind.RENDER: Do.render,
             PurchaseOrderDutyKind.WITHDRAW: Do.withdraw,
-            PurchaseOrderDutyKind.REDUCE: Do.reduce,
             PurchaseOrderDutyKind.TELL_OVERDUE: Do.tell_overdue,
             PurchaseOrderDutyKind.CLOSE: Do.close,
         }
         return await self._step(plain[kind], PurchaseOrderStep(**self._about(kind)), duty.why)
 
-    async def _put_off(self, duty: PurchaseOrderDuty, reason: str) -> None:
-        before = self._stuck.get(duty.kind)
-        asked = before is not None and before.need in (self._standing.attention or "")
-        need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause."
-        if before and asked:
-            need = before.need  # said already, and not dismissed
-        stuck = self._stuck[duty.kind] = Stuck(tries=before.tries + 1 if before else 1, need=need)
-        self._postponed[duty.kind] = workflow.now() + stuck.wait
-        if asked:
-            self._messages_wait = True  # look how it stands; nothing more is to be said
-        else:
-            await self._raise_attention(need)
+    async def _reduce(self, duty: PurchaseOrderDuty) -> PurchaseOrderPosition:
+        """Ask for less. Shares given back meanwhile are asked for next; after a failure all still are."""
+        self._shares_changed = False
+        try:
+            return await self._step(Do.reduce, PurchaseOrderStep(**self._about(duty.kind)), duty.why)
+        except ActivityError:
+            self._shares_changed = True
+            raise
 
     async def _raise_attention(self, need: str) -> None:
-        """Ask an operator for something; the ledger keeps it next to what is asked already."""
         step = PurchaseOrderTextStep(**self._about("attention"), text=need)
         self._stand(await self._step(Do.raise_attention, step, "ask an operator"))
 
-    async def _settle_need(self, need: str, how: str) -> None:
-        """One thing is not asked any more; the others are."""
-        others = " ".join((self._standing.attention or "").replace(need, "").split())
-        await self._settle_attention(how)
-        if others:
-            await self._raise_attention(others)
-
-    async def _settle_attention(self, how: str) -> None:
+    async def _settle_attention(self, how: str, need: str | None = None) -> None:
         if self._standing.attention:
-            step = PurchaseOrderTextStep(**self._about("settle-attention"), text=how)
+            step = PurchaseOrderSettleStep(**self._about("settle-attention"), text=how, need=need)
             self._stand(await self._step(Do.settle_attention, step, how))
-
-    async def _wait_for(self, duty: PurchaseOrderDuty | None) -> None:
-        timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
-        try:
-            await workflow.wait_condition(
-                lambda: self._messages_wait or bool(self._asked) or bool(self._receipts),
-                timeout=timeout,
-                timeout_summary=None if duty is None else duty.why[:180],
-            )
-        except TimeoutError:
-            pass
-        except asyncio.CancelledError:
-            # The request stays readable in `cancellation_reason`; the loop treats it as the decision to withdraw.
-            if task := asyncio.current_task():
-                task.uncancel()
-
-    async def _handlers_done(self) -> bool:
-        """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
-        await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
-        return not self._asked
 
     def _continue_as_new(self) -> None:
         workflow.continue_as_new(
@@ -340,6 +270,7 @@ class PurchaseOrder:
                     "withdrawing": self._withdrawing or self._cancel_unheeded,
                     "withdrawn": self._withdrawn,
                     "receipts": tuple(self._receipts),
+                    "stuck": self._stuck,
                 }
             )
         )
@@ -350,6 +281,14 @@ class PurchaseOrder:
     def _standing(self) -> PurchaseOrderPosition:
         assert self._position is not None, "the first thing a run does is to look"
         return self._position
+
+    @property
+    def _attention(self) -> str | None:
+        return self._standing.attention
+
+    @property
+    def _message_waits(self) -> bool:
+        return self._messages_wait or bool(self._receipts)
 
     @property
     def _cancel_unheeded(self) -> bool:
@@ -387,27 +326,8 @@ class PurchaseOrder:
         now = workflow.now()
         return next_duty(self._standing, now, self._postponed, shares_changed=self._shares_changed)
 
-    def _key(self, step: str) -> str:
-        """Workflow id, step, run, and how often the run took it: an order that ended and woke has other keys."""
-        number = self._steps[step] = self._steps.get(step, 0) + 1
-        return f"{contract.workflow_id(self._po_number)}/{step}/{workflow.info().run_id[:8]}.{number}"
-
     def _about(self, step: str) -> dict[str, Any]:
-        return {"po_number": self._po_number, "key": self._key(step.replace(" ", "-")), "at": workflow.now()}
-
-    async def _step(self, activity: Callable[[Do, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
-        limits = OUTSIDE if activity in NEEDS_OTHERS else IN_THE_BOOKS
-        return await run_to_completion(
-            workflow.execute_activity_method(
-                activity,
-                argument,
-                start_to_close_timeout=limits.start_to_close,
-                schedule_to_close_timeout=limits.schedule_to_close,
-                heartbeat_timeout=limits.heartbeat,
-                retry_policy=limits.retry,
-                summary=summary[:180],
-            )
-        )
+        return {"po_number": self._po_number, "key": self._key(step), "at": workflow.now()}
 
     def _stand(self, position: PurchaseOrderPosition) -> None:
         """Take in a position, and show it."""

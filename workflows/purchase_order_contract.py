@@ -6,6 +6,7 @@ from pydantic import Field
 from temporalio.common import SearchAttributeKey
 
 from domain import names
+from domain.duties import Stuck
 from domain.purchase_order_duty import PurchaseOrderDuty
 from domain.purchase_order_position import PurchaseOrderPosition
 from domain.values import Frozen
@@ -54,6 +55,8 @@ class PurchaseOrderInput(Frozen):
     """Carried over continue-as-new: the operation that asks the supplier to cancel, until it is answered."""
     receipts: tuple[str, ...] = ()
     """Carried over continue-as-new: receipts signalled but not yet stored, as JSON text."""
+    stuck: dict[str, Stuck] = Field(default_factory=dict[str, Stuck])
+    """Carried over continue-as-new: by kind of duty, what could not be done when last tried."""
 
 
 class Hold(Frozen):
@@ -65,6 +68,8 @@ class Hold(Frozen):
 class PurchaseOrderResolution(StrEnum):
     """What an operator can decide when attention is needed."""
 
+    RETRY = "retry"
+    """The cause is mended: try now what could not be done."""
     ACKNOWLEDGED = "acknowledged"
     """The supplier confirmed by other means, as ordered."""
     CLOSE_SHORT = "close_short"
@@ -73,6 +78,7 @@ class PurchaseOrderResolution(StrEnum):
     """Withdraw the order: close it if nothing was sent, else ask the supplier to cancel. The same as "Request
     Cancellation" in the Temporal UI. If it cannot be cancelled, attention says so."""
     DISMISS = "dismiss"
+    """Seen; nothing to do here."""
 
 
 class Resolve(Frozen):

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
+from connectors.words import Reference
 from domain.orders import Address
 from domain.values import Frozen, Instant
 
@@ -17,16 +18,16 @@ class VoidOutcome(StrEnum):
 class Label(Frozen):
     """A booked parcel. A label is not shipment (16 CFR 435.1(e)); possession is."""
 
-    parcel_id: str
-    tracking: str
+    parcel_id: Reference
+    tracking: Reference
 
 
 class CarrierEvent(Frozen):
     """The carrier's webhook: it has taken possession of the parcel."""
 
-    event_id: str
-    parcel_id: str
-    tracking: str
+    event_id: Reference
+    parcel_id: Reference
+    tracking: Reference
     possessed_at: Instant
 
 

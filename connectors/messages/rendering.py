@@ -47,6 +47,8 @@ class NoticeContext(Frozen):
     """The date that now holds; None: none can be given."""
     in_stock: bool = False
     """ORDER_CONFIRMED: everything is here already."""
+    first_word: bool = False
+    """No mail went before this one, so it thanks for the order, too."""
     deposit: bool = False
     """PAYMENT_PROBLEM: it is the deposit that was declined; nothing was bought yet."""
     reason: str = ""

@@ -33,7 +33,7 @@ class SmtpMessages:
     ) -> None:
         """Args:
             sender: the From header, `Name <address>` or an address.
-            user: with `password`, logs in; empty: the server takes mail from us as we are.
+            user: with `password`, logs in, over TLS only; empty: the server takes mail from us as we are.
             tls: TLS from the first byte, as on port 465; else STARTTLS is used whenever the server offers it.
 
         Raises:
@@ -61,6 +61,8 @@ class SmtpMessages:
                 username=self._user or None,
                 password=self._password.get_secret_value() if self._user and self._password else None,
                 use_tls=self._tls,
+                # None: whenever the server offers it. A login must not depend on what somebody on the way lets through
+                start_tls=True if self._user and not self._tls else None,
                 timeout=self._timeout,
             )
         except aiosmtplib.SMTPRecipientsRefused as refused:

@@ -4,15 +4,15 @@ Every request with `Authorization: Bearer <api_key>`; every write with `Idempote
 
     POST {base_url}/charges          {"payment_method": "pm_1", "amount": "12.30", "currency": "USD"}
     POST {base_url}/refunds          {"charge_key": "...", "amount": "12.30", "currency": "USD"}
-    GET  {base_url}/payments/{key}   what became of a key; 404 with a problem type `.../unknown`
+    POST {base_url}/voids            {"charge_key": "..."}   from now on no charge under that key takes money
 
-All three answer `{"outcome": "succeeded" | "declined", "reference": "ch_17", "reason": ""}`. A declined charge is an
-answer, not an error. Errors are problem+json: 422 for a known key with other content, 404 for a refund of a charge that
-is not there, 409 for a refund of more than was taken. Since every write is keyed, anything else is tried again.
+All three answer `{"outcome": "succeeded" | "declined", "reference": "ch_17", "reason": ""}`; a void with what became of
+the charge. A declined charge is an answer, not an error. Errors are problem+json: 422 for a known key with other
+content, 404 for a refund of a charge that is not there, 409 for a refund of more than was taken. Since every write is
+keyed, anything else is tried again.
 """
 
 from decimal import Decimal
-from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr, ValidationError
@@ -38,10 +38,9 @@ class HttpPayments:
         content = {"charge_key": charge_key, "amount": format(amount, "f"), "currency": currency}
         return _result(await self._service.ask("POST", "refunds", key=key, content=content))
 
-    async def lookup(self, *, key: str) -> PaymentResult | None:
-        """What became of a key; None if the provider never saw it."""
-        response = await self._service.ask("GET", f"payments/{quote(key, safe='')}")
-        return None if response is None else _result(response)
+    async def void(self, *, key: str) -> PaymentResult:
+        """Close a charge's key. SUCCEEDED: the money had been taken. DECLINED: it never was and never will be."""
+        return _result(await self._service.ask("POST", "voids", key=f"{key}/void", content={"charge_key": key}))
 
     async def aclose(self) -> None:
         """Close connections."""

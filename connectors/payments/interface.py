@@ -1,9 +1,10 @@
-"""What a payment provider is to us: charge, refund, look up, each by our key, each once however often called."""
+"""What a payment provider is to us: charge, refund, void, each by our key, each once however often called."""
 
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from connectors.words import Reference, Said
 from domain.values import Frozen
 
 
@@ -18,8 +19,8 @@ class PaymentResult(Frozen):
     """The provider's final word on one key."""
 
     outcome: PaymentOutcome
-    reference: str
-    reason: str = ""
+    reference: Reference
+    reason: Said = ""
 
 
 class PaymentConnector(Protocol):
@@ -33,8 +34,12 @@ class PaymentConnector(Protocol):
         """Give back (a part of) what `charge_key` took, to the same method. Raises: Refused (no charge, too much)."""
         ...
 
-    async def lookup(self, *, key: str) -> PaymentResult | None:
-        """What became of a key; None if the provider never saw it."""
+    async def void(self, *, key: str) -> PaymentResult:
+        """Close a charge's key: whatever still comes under it takes no money, not even a request already on its way.
+
+        Returns:
+            SUCCEEDED: the money had been taken, and is to be refunded. DECLINED: it never was and never will be.
+        """
         ...
 
     async def aclose(self) -> None:

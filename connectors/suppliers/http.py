@@ -29,6 +29,7 @@ How answers to a write are read: the status class first, the problem type second
     2xx                                   delivered
     408, 425, 429, 503, 409 "in-flight"   Retryable, after Retry-After if it is given (at most an hour)
     401, 3xx                              Retryable: nothing was taken; an operator can mend key or address
+    403, 404, 405 without problem details Retryable likewise: a proxy or another server says that, not the supplier
     other 4xx                             refused, with the problem's own words
     other 5xx, no or half an answer       unknown: `lookup` it, never send it afresh
     no connection at all                  Retryable: nothing left this machine
@@ -36,21 +37,30 @@ How answers to a write are read: the status class first, the problem type second
 `send` reports the unknown outcome as `SendResult.UNKNOWN`, and never raises `Unknown`.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated, ClassVar, cast
+from typing import ClassVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
-from connectors.configuration import ConnectorConfig, usable_webhook_secret
-from connectors.errors import Refused, Retryable, Undecodable, Unsupported
-from connectors.rest import NEVER_LEFT, asks_again, exchange, in_words, problem, quoted_key, retry_after, trusted
+from connectors.configuration import Address, ApiKey, ConnectorConfig, WebhookSecret
+from connectors.errors import Retryable, Undecodable, Unsupported
+from connectors.rest import (
+    NEVER_LEFT,
+    asks_again,
+    exchange,
+    in_words,
+    likely_wrong_address,
+    problem,
+    quoted_key,
+    retry_after,
+    trusted,
+)
 from connectors.signatures import verify_signature, webhook_id
+from connectors.suppliers.http_bodies import Answer, Webhook, written, written_lines
 from connectors.suppliers.interface import (
     Batch,
     Cancel,
@@ -65,15 +75,13 @@ from connectors.suppliers.interface import (
     Inward,
     LookupStatus,
     Manifest,
-    OrderLine,
     Place,
     Request,
     SendReceipt,
     SendResult,
     WireIds,
 )
-from domain.supplier_events import SupplierEvent
-from domain.values import Frozen
+from connectors.words import plain_words
 
 LARGEST_MESSAGE = 1_000_000
 """Bytes of an inbound message; more is not read."""
@@ -85,10 +93,10 @@ UNKNOWN_OPERATION = "unknown"
 class HttpConfig(ConnectorConfig):
     """Settings of one supplier. Any value may be `env:NAME`."""
 
-    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+    base_url: Address
     """Where the profile's paths start, such as https://api.acme.example/v1."""
-    api_key: SecretStr
-    webhook_secret: Annotated[SecretStr, AfterValidator(usable_webhook_secret)]
+    api_key: ApiKey
+    webhook_secret: WebhookSecret
     """`whsec_...`, by which the supplier signs."""
     timeout_seconds: float = Field(default=10, gt=0, le=300)
     """The longest wait for a connection and for each piece of an answer; a whole exchange gets three times that."""
@@ -98,19 +106,6 @@ class HttpConfig(ConnectorConfig):
     """False: this supplier takes no cancellations."""
     lookups: bool = True
     """False: this supplier cannot be asked what became of an operation."""
-
-
-class _Answer(Frozen):
-    """The body of a 2xx."""
-
-    reference: str | None = Field(default=None, max_length=200)
-    events: tuple[SupplierEvent, ...] = ()
-
-
-class _Webhook(Frozen):
-    """The body of a webhook."""
-
-    events: tuple[SupplierEvent, ...] = Field(min_length=1, max_length=1000)
 
 
 class HttpConnector:
@@ -149,7 +144,8 @@ class HttpConnector:
             return Health(ok=True, detail=f"{self._config.base_url} answers and takes our API key")
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return Health(ok=False, detail=f"{self._config.base_url} does not take our API key ({in_words(response)})")
-        return Health(ok=False, detail=f"{self._config.base_url} answered {in_words(response)}")
+        said = f"{self._config.base_url} answered {in_words(response)}"
+        return Health(ok=False, detail=f"{said}; is that address right?" if likely_wrong_address(response) else said)
 
     def render(self, request: Request, ids: WireIds) -> Envelope:
         """Pure: the same request and ids give the same bytes anywhere. Raises: Unsupported, Refused (unwritable)."""
@@ -162,7 +158,7 @@ class HttpConnector:
                     "currency": request.currency,
                     "terms": request.terms,
                     "ordered_on": request.ordered_on.isoformat(),
-                    "lines": _lines(request.lines),
+                    "lines": written_lines(request.lines),
                 }
             case Change():
                 if not self.capabilities.reduce_line:
@@ -171,7 +167,7 @@ class HttpConnector:
                 content = {
                     "po_number": request.po_number,
                     "revision": request.revision,
-                    "lines": _lines(request.lines),
+                    "lines": written_lines(request.lines),
                 }
             case Cancel():
                 if self.capabilities.cancel is CancelWay.NONE:
@@ -184,7 +180,7 @@ class HttpConnector:
             kind=kind,
             revision=revision,
             content_type="application/json",
-            body=_bytes(content),
+            body=written(content),
             headers={"Idempotency-Key": quoted_key(ids.operation_id)},
         )
 
@@ -220,7 +216,7 @@ class HttpConnector:
             raise Retryable(f"supplier {self._supplier_id!r} gave no answer: {_words(failure)}") from failure
         if response.is_success:
             try:
-                answer = _Answer.model_validate_json(response.content)
+                answer = Answer.model_validate_json(response.content)
             except ValidationError as unreadable:
                 raise Retryable(f"supplier {self._supplier_id!r} answered a look-up unreadably") from unreadable
             return LookupStatus(found=True, reference=answer.reference, events=answer.events)
@@ -246,13 +242,12 @@ class HttpConnector:
         if len(message.body) > LARGEST_MESSAGE:
             raise Undecodable(f"the message is larger than {LARGEST_MESSAGE} bytes")
         try:
-            webhook = _Webhook.model_validate_json(message.body)
+            webhook = Webhook.model_validate_json(message.body)
         except ValidationError as unreadable:
             first = unreadable.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise Undecodable(f"the message is not of the http profile: {where}: {first['msg']}") from unreadable
-        for event in webhook.events:
-            _refuse_unstorable(event)
+            wrong = plain_words(first["msg"].removeprefix("Value error, "))  # it may quote the message
+            raise Undecodable(f"the message is not of the http profile: {where}: {wrong}") from unreadable
         return Decoded(dedupe_key=dedupe_key, events=webhook.events)
 
     async def aclose(self) -> None:
@@ -269,7 +264,7 @@ class HttpConnector:
             raise Retryable(said, after=retry_after(response, datetime.now(UTC)))
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise Retryable(f"{said}; correct its api_key, this is tried again until then")
-        if response.is_redirect or response.is_informational:
+        if likely_wrong_address(response):
             raise Retryable(f"{said}; its base_url is likely wrong, correct it, this is tried again until then")
 
 
@@ -286,7 +281,7 @@ def _delivered(response: httpx.Response) -> SendReceipt:
     if not response.content:
         return SendReceipt(result=SendResult.DELIVERED)
     try:
-        answer = _Answer.model_validate_json(response.content)
+        answer = Answer.model_validate_json(response.content)
     except ValidationError:
         # The status says that it was taken, and that is what counts; what the body should have said can still come
         # as a webhook.
@@ -294,69 +289,5 @@ def _delivered(response: httpx.Response) -> SendReceipt:
     return SendReceipt(result=SendResult.DELIVERED, reference=answer.reference, events=answer.events)
 
 
-def _lines(lines: tuple[OrderLine, ...]) -> list[dict[str, object]]:
-    if not lines:
-        raise Refused("an order or change without lines cannot be written")
-    return [
-        {
-            "line_no": line.line_no,
-            "sku": line.sku,
-            "supplier_sku": line.supplier_sku,
-            "description": line.description,
-            "quantity": _writable_quantity(line),
-            "unit_price": _writable_price(line),
-            "wanted_on": line.wanted_on.isoformat() if line.wanted_on else None,
-        }
-        for line in lines
-    ]
-
-
-def _writable_quantity(line: OrderLine) -> int:
-    if line.quantity < 0:
-        raise Refused(f"line {line.line_no}: a quantity of {line.quantity} cannot be written")
-    return line.quantity
-
-
-def _writable_price(line: OrderLine) -> str:
-    if not line.unit_price.is_finite() or line.unit_price < 0:
-        raise Refused(f"line {line.line_no}: a price of {line.unit_price} cannot be written")
-    return format(line.unit_price, "f")
-
-
-def _bytes(content: Mapping[str, object]) -> bytes:
-    try:
-        return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    except UnicodeEncodeError as half:
-        raise Refused(f"the text holds half a character (a lone surrogate) at position {half.start}") from half
-
-
 def _words(failure: httpx.RequestError) -> str:
     return f"{type(failure).__name__}: {failure}".rstrip(": ")
-
-
-def _refuse_unstorable(event: SupplierEvent) -> None:
-    """JSON and our models allow a few things that no ledger can hold: NUL in text, numbers beyond reason."""
-    for value in _values(event.model_dump()):
-        if isinstance(value, str) and "\x00" in value:
-            raise Undecodable("the message holds a NUL character in a text")
-        if isinstance(value, Decimal) and not _reasonable(value):
-            raise Undecodable(f"the message holds a number out of reason: {value}")
-        if isinstance(value, int) and abs(value) > 2**31 - 1:
-            raise Undecodable(f"the message holds a number out of reason: {value}")
-
-
-def _reasonable(number: Decimal) -> bool:
-    exponent = number.normalize().as_tuple().exponent
-    return number.is_finite() and 0 <= number < Decimal(10) ** 10 and isinstance(exponent, int) and exponent >= -6
-
-
-def _values(data: object) -> Iterator[object]:
-    match data:
-        case Mapping():
-            for value in cast("Mapping[str, object]", data).values():
-                yield from _values(value)
-        case list() | tuple():
-            for value in cast("Iterable[object]", data):
-                yield from _values(value)
-        case _:
-            yield data

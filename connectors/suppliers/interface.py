@@ -10,11 +10,12 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import entry_points
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-from connectors.errors import Unsupported
+from connectors.configuration import SettingProblem, problems
+from connectors.errors import WronglySetUp
 from domain.supplier_events import SupplierEvent
 from domain.values import Frozen
 
@@ -202,7 +203,7 @@ class Connector(Protocol):
     capabilities: Capabilities
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
-        """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""
+        """Read the settings, of which `manifest.config` is the model. Raises: pydantic.ValidationError."""
         ...
 
     async def check(self) -> Health:
@@ -238,21 +239,53 @@ class Connector(Protocol):
         ...
 
 
-def installed() -> dict[str, type[Connector]]:
-    """The connector classes installed, by entry-point name."""
-    return {entry.name: entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP)}
+def installed() -> list[str]:
+    """The names of the connectors that are installed."""
+    return sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+
+
+def connector_class(name: str) -> type[Connector]:
+    """The connector of that name. Only this one is imported: another that is broken is no hindrance.
+
+    Raises:
+        WronglySetUp: none is installed under that name, or it cannot be imported.
+    """
+    found = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    if not found:
+        raise WronglySetUp(f"no connector {name!r} is installed; there is {', '.join(installed())}")
+    try:
+        return cast("type[Connector]", next(iter(found)).load())
+    except (ImportError, AttributeError) as broken:
+        raise WronglySetUp(f"the connector {name!r} cannot be imported ({broken}); install it anew") from broken
+
+
+def setting_problems(name: str, config: Mapping[str, object]) -> list[SettingProblem]:
+    """What is wrong with a supplier's connector and its settings, found without building or calling anything.
+
+    Args:
+        name: the connector, as the supplier names it.
+        config: its settings, as they stand in the catalogue.
+    """
+    try:
+        connector_class(name).manifest.config.model_validate(dict(config))
+    except WronglySetUp as missing:
+        return [SettingProblem("connector", str(missing))]
+    except ValidationError as refusal:
+        return list(problems(refusal, connector_class(name).manifest.config, config))
+    return []
 
 
 def connector_for(name: str, supplier_id: str, config: Mapping[str, object]) -> Connector:
     """Build the connector called `name` for a supplier.
 
     Raises:
-        Unsupported: no installed connector has that name.
-        pydantic.ValidationError: the configuration is wrong.
+        WronglySetUp: it is not installed, or a setting is wrong; the message names supplier and field, and no value.
     """
-    found = installed().get(name)
-    if found is None:
-        raise Unsupported(
-            f"supplier {supplier_id!r} wants connector {name!r}; installed are {', '.join(sorted(installed()))}"
-        )
-    return found(supplier_id, config)
+    wrong = setting_problems(name, config)
+    if not wrong:
+        kind = connector_class(name)
+        try:
+            return kind(supplier_id, config)
+        except ValidationError as refusal:  # it asks for more than its settings' own model
+            wrong = list(problems(refusal, kind.manifest.config, config))
+    raise WronglySetUp(f"supplier {supplier_id!r} is set up wrongly: {'. '.join(map(str, wrong))}")

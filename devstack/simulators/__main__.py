@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from devstack.simulators.running import running_world
 from devstack.simulators.settings import WorldSettings
-from devstack.simulators.world import running_world
 
 
 def main() -> int:

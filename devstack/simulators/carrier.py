@@ -16,10 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from devstack.simulators.book import Book
 from devstack.simulators.courier import Courier
-from devstack.simulators.records import BookedParcel, CarrierBooks
+from devstack.simulators.records import BookedParcel, CarrierBooks, operations, webhooks
 from devstack.simulators.requests import Door, Problem, json_answer, new_app, require_credentials
 from devstack.simulators.settings import FailNext, Seconds, Value
-from devstack.simulators.supplier import operations, webhooks
 
 SERVICE = "carrier"
 

@@ -48,7 +48,7 @@ class Courier:
         self._book = book
         self._lanes = lanes
         self._wake = asyncio.Event()
-        self._client = httpx.AsyncClient(timeout=10, verify=trusted())
+        self._client = httpx.AsyncClient(timeout=10, trust_env=False, verify=trusted())
 
     def post(
         self, lane: str, subject: str, content: Mapping[str, object], *, held: bool = False, repeated: bool = False

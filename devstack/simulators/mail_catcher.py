@@ -74,8 +74,8 @@ class MailCatcher:
                 self._book.write(
                     "INSERT INTO mail (received_at, sender, recipient, message_id, subject, text, html)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    *(datetime.now(UTC).isoformat(), str(message["From"] or ""), str(recipient)),
-                    *(str(message["Message-ID"] or ""), str(message["Subject"] or "")),
+                    *(datetime.now(UTC).isoformat(), _header(message, "From"), str(recipient)),
+                    *(_header(message, "Message-ID"), _header(message, "Subject")),
                     *(_part(message, "plain"), _part(message, "html")),
                 )
         return "250 kept"
@@ -140,20 +140,32 @@ def mail_app(catcher: MailCatcher) -> FastAPI:
     return app
 
 
+def _header(message: EmailMessage, name: str) -> str:
+    # a long one begins on a line of its own, and the space that folded it there would be left
+    return str(message[name] or "").strip()
+
+
 def _part(message: EmailMessage, kind: str) -> str:
     body = message.get_body((kind,))
     return "" if body is None else str(body.get_content())
 
 
 STYLE = """
-body { margin: 0; background: #f5f0e8; color: #2b2622; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 900px; margin: 0 auto; padding: 28px 16px 48px; }
-h1 { font-size: 22px; margin: 0 0 4px; } a { color: #7a4a24; } .dim { color: #6f655b; font-size: 14px; }
-.card { background: #fff; border: 1px solid #e8dfd2; border-radius: 12px; overflow: hidden; margin-top: 18px; }
-.mail { display: block; padding: 12px 18px; border-top: 1px solid #efe8dd; text-decoration: none; color: inherit; }
-.mail:first-child { border-top: 0; } .mail:hover { background: #faf5ec; } .mail b { font-weight: 600; }
-iframe { width: 100%; height: 820px; border: 0; display: block; }
-pre { margin: 0; padding: 18px; white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 monospace; }
+:root { color-scheme: light dark; --ground: #f5f0e8; --card: #fff; --line: #e8dfd2; --hover: #faf5ec; --text: #2b2622;
+  --dim: #6f655b; --accent: #7a4a24; }
+@media (prefers-color-scheme: dark) { :root { --ground: #1b1714; --card: #26211d; --line: #3b342d; --hover: #302923;
+  --text: #efe7dd; --dim: #b5a99c; --accent: #e3a972; } }
+body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 900px; margin: 0 auto; padding: 20px 16px 48px; overflow-wrap: anywhere; }
+h1 { font-size: 22px; line-height: 1.3; margin: 0 0 4px; text-wrap: balance; } a { color: var(--accent); }
+p { margin: 0 0 12px; } .dim { color: var(--dim); font-size: 14px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; overflow: hidden;
+  margin-top: 18px; }
+.mail { display: block; padding: 12px 18px; border-top: 1px solid var(--line); text-decoration: none; color: inherit; }
+.mail:first-child { border-top: 0; } .mail:hover { background: var(--hover); } .mail b { font-weight: 600; }
+iframe { width: 100%; height: 960px; border: 0; display: block; background: #f5f0e8; color-scheme: light; }
+@media (max-width: 600px) { iframe { height: 1240px; } }
+pre { margin: 0; padding: 18px; white-space: pre-wrap; font: 14px/1.5 monospace; }
 summary { padding: 12px 18px; cursor: pointer; }
 """
 
@@ -161,7 +173,8 @@ summary { padding: 12px 18px; cursor: pointer; }
 def _page(title: str, content: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><style>{STYLE}</style>'
         f"<main>{content}</main></html>"
     )
 

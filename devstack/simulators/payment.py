@@ -13,10 +13,9 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from devstack.simulators.book import Book
-from devstack.simulators.records import BookedPayment, PaymentBooks
-from devstack.simulators.requests import Door, Problem, new_app, require_credentials
+from devstack.simulators.records import BookedPayment, PaymentBooks, operations
+from devstack.simulators.requests import IN_FLIGHT, Door, Problem, new_app, require_credentials
 from devstack.simulators.settings import FailNext, Value
-from devstack.simulators.supplier import operations
 
 SERVICE = "payment"
 
@@ -44,6 +43,12 @@ class RefundBody(_Body):
     currency: CurrencyCode
 
 
+class VoidBody(_Body):
+    """Close a charge's key."""
+
+    charge_key: str
+
+
 class DeclineNext(Value):
     """Decline the next `n` charges, whoever pays."""
 
@@ -60,8 +65,10 @@ class PaymentService:
         self._book = book
 
     def charge(self, key: str, body: ChargeBody) -> tuple[int, dict[str, str]]:
-        """Take money, or decline."""
+        """Take money, or decline. Under a closed key nothing is taken."""
         amount = _positive(body.amount)
+        if (known := self._known_charge(key)) is not None:
+            return HTTPStatus.CREATED, known
         reason = self._declined(body.payment_method)
         return self._record(
             BookedPayment(
@@ -105,12 +112,30 @@ class PaymentService:
             )
         )
 
-    def lookup(self, key: str) -> dict[str, str]:
-        """What became of a key. Raises: Problem 404."""
-        found = self._book.row("SELECT * FROM payment WHERE key = ?", key)
-        if found is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "unknown", f"no payment {key} is here")
-        return {k: found[k] for k in ("outcome", "reference", "reason")}
+    def void(self, body: VoidBody) -> tuple[int, dict[str, str]]:
+        """Close a key, and say what became of its charge. Raises: Problem 409 while it is being worked on."""
+        if self.door.works_on(body.charge_key):
+            raise Problem(HTTPStatus.CONFLICT, IN_FLIGHT, f"the charge {body.charge_key} is being worked on")
+        if (known := self._known_charge(body.charge_key)) is not None:
+            return HTTPStatus.CREATED, known
+        return self._record(
+            BookedPayment(
+                key=body.charge_key,
+                kind="charge",
+                amount=Decimal(0),
+                currency="",
+                payment_method="",
+                charge_key=None,
+                outcome="declined",
+                reference=f"vo_{self._book.number('void'):06d}",
+                reason="voided before anything was taken",
+            )
+        )
+
+    def _known_charge(self, key: str) -> dict[str, str] | None:
+        """What became of a charge, if there is one or its key was closed."""
+        found = self._book.row("SELECT * FROM payment WHERE key = ? AND kind = 'charge'", key)
+        return None if found is None else {k: found[k] for k in ("outcome", "reference", "reason")}
 
     def books(self) -> PaymentBooks:
         """What it believes."""
@@ -170,10 +195,12 @@ def payment_app(service: PaymentService) -> FastAPI:
             request, "refund", lambda key, body: service.refund(key, RefundBody.model_validate_json(body))
         )
 
-    @app.get("/payments/{key:path}")
-    async def lookup(key: str, request: Request) -> Response:
+    @app.post("/voids")
+    async def void(request: Request) -> Response:
         require_credentials(request, service.api_key)
-        return await service.door.repeatable(request, "lookup", lambda: service.lookup(key))
+        return await service.door.write(
+            request, "void", lambda _, body: service.void(VoidBody.model_validate_json(body))
+        )
 
     @app.post("/decline")
     async def decline(command: DeclineNext) -> Response:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from devstack.simulators.book import Book
 from devstack.simulators.settings import Value
 
 
@@ -139,3 +140,15 @@ class CaughtMail(Value):
     subject: str
     text: str
     html: str
+
+
+def operations(book: Book, service: str) -> tuple[BookedOperation, ...]:
+    """The keyed requests a service has seen."""
+    rows = book.rows("SELECT * FROM operation WHERE service = ? ORDER BY rowid", service)
+    return tuple(BookedOperation.model_validate({k: row[k] for k in BookedOperation.model_fields}) for row in rows)
+
+
+def webhooks(book: Book, lane: str) -> tuple[BookedWebhook, ...]:
+    """The webhooks of a lane, in the order they leave."""
+    rows = book.rows("SELECT * FROM webhook WHERE lane = ? ORDER BY position", lane)
+    return tuple(BookedWebhook.model_validate({k: row[k] for k in BookedWebhook.model_fields}) for row in rows)

@@ -21,6 +21,9 @@ from devstack.simulators.settings import FailNext, FaultKind
 
 PROBLEMS = "https://simulators.example/problems/"
 
+IN_FLIGHT = "in-flight"
+"""The problem of what is still being worked on: ask again."""
+
 READS = frozenset({"lookup", "health"})
 
 STRUCTURED_STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
@@ -121,6 +124,10 @@ class Door:
         self._service = service
         self._in_flight: set[str] = set()
 
+    def works_on(self, key: str) -> bool:
+        """Whether a request with this key is being worked on."""
+        return key in self._in_flight
+
     async def write(
         self,
         request: Request,
@@ -138,7 +145,7 @@ class Door:
         key = _key(request)
         body = await request.body()
         if key in self._in_flight:
-            raise Problem(HTTPStatus.CONFLICT, "in-flight", "the first request with this key is still worked on")
+            raise Problem(HTTPStatus.CONFLICT, IN_FLIGHT, "the first request with this key is still worked on")
         fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
         stored = self._book.row("SELECT * FROM operation WHERE service = ? AND key = ?", self._service, key)
         if stored is not None:
@@ -187,6 +194,8 @@ class Door:
                 status, content = work()
                 text = json.dumps(content)
             except Problem as problem:
+                if problem.name == IN_FLIGHT:
+                    raise  # no answer yet, so none to replay
                 answer = problem_answer(problem)
                 status, text = answer.status_code, bytes(answer.body).decode()
             self._book.write(

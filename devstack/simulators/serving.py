@@ -89,6 +89,7 @@ async def served(app: FastAPI, bound: socket.socket) -> AsyncGenerator[str]:
             log_config=None,
             log_level="warning",
             access_log=False,
+            timeout_keep_alive=60,  # httpx lets go after 5; were it the same, a request could meet the server's close
             timeout_graceful_shutdown=1,
         )
     )

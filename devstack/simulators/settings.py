@@ -169,6 +169,6 @@ class FailNext(Value):
     kind: FaultKind
     n: int = Field(default=1, ge=1, le=10_000)
     on: str = "write"
-    """`write`, `any`, or one kind: place, change, cancel, lookup; charge, refund; book, void."""
+    """`write`, `any`, or one kind: place, change, cancel, lookup; charge, refund, void; book, void."""
     seconds: float = Field(default=1, ge=0)
     """SLOW: how long; 503 and 429: the Retry-After, in whole seconds."""

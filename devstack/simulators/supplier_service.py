@@ -70,15 +70,13 @@ class SupplierService:
 
     def books(self, supplier_id: str) -> SupplierBooks:
         """What it believes."""
-        return self._known(supplier_id)[0].books(f"supplier/{supplier_id}")
+        return self._known(supplier_id)[0].books()
 
     def _open(self, settings: SupplierSettings) -> None:
         known = self._suppliers.get(settings.supplier_id)
-        if known is None:
-            door = Door(self._book, f"supplier/{settings.supplier_id}")
-            self._suppliers[settings.supplier_id] = (SimulatedSupplier(self._book, self._courier, settings), door)
-        else:
-            known[0].settings = settings
+        # the door stays: it knows what is in flight, and what is to fail next
+        door = known[1] if known else Door(self._book, f"supplier/{settings.supplier_id}")
+        self._suppliers[settings.supplier_id] = (SimulatedSupplier(self._book, self._courier, settings), door)
 
     def _known(self, supplier_id: str) -> tuple[SimulatedSupplier, Door]:
         found = self._suppliers.get(supplier_id)

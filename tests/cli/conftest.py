@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,18 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from cli.catalogue import load_catalogue
+from cli.catalogue import read_catalogue
 from cli.main import run
+from cli.order_files import OrderFormat
+from domain.orders import Order
+from ledger import backorders, supply
 from ledger.book import Ledger
-from tests.cli.sample_orders import EXAMPLES
+from ledger.catalogue import load_catalogue
+from tests.cli.sample_orders import EXAMPLES, order_csv, read_orders
 from workflows import backorder_contract
+
+NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
+LONG = "BO-" + "x" * 77
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +50,27 @@ async def ledger(nowhere: None, ledger_dsn: str, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 async def stocked(ledger: Ledger) -> Ledger:
     """A ledger with the example catalogue."""
-    await load_catalogue(EXAMPLES / "catalogue.json", ledger=ledger)
+    await load_catalogue(ledger, read_catalogue(EXAMPLES / "catalogue.json"), at=datetime.now(UTC))
     return ledger
+
+
+async def _accept(ledger: Ledger, path: Path, **row: str) -> Order:
+    ((_, order),), _ = read_orders(order_csv(path, row), OrderFormat.CSV)
+    key = f"backorder/{order.backorder_id}"
+    await backorders.accept(ledger, order, key=f"{key}/accept", at=NOW, legal_deadline=NOW + timedelta(days=30))
+    await supply.source(ledger, order.backorder_id, key=f"{key}/source/1", at=NOW)
+    return order
+
+
+@pytest.fixture
+async def books(stocked: Ledger, tmp_path: Path) -> Ledger:
+    """One on order, one allocated from stock, one with an id as long as ids may be and attention."""
+    path = tmp_path / "orders.csv"
+    await _accept(stocked, path, backorder_id="BO-1", quantity="3")
+    await _accept(stocked, path, backorder_id="BO-2", sku="MUG-WHITE")
+    await _accept(stocked, path, backorder_id=LONG, sku="RADIO-1962")
+    await backorders.raise_attention(stocked, LONG, key="attention", at=NOW, what="No supplier is left [call one].")
+    return stocked
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,9 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from cli.order_files import BadLine, GoodLine, OrderFormat, each_line
+from domain.orders import Order
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 ROW = {
@@ -34,3 +37,15 @@ def order_csv(path: Path, *rows: Mapping[str, str]) -> Path:
         writer.writeheader()
         writer.writerows({**ROW, **row} for row in rows)
     return path
+
+
+def read_orders(path: Path, file_format: OrderFormat) -> tuple[list[tuple[int, Order]], list[BadLine]]:
+    """All of a file at once: the orders with their line numbers, and the lines that are none."""
+    good: list[tuple[int, Order]] = []
+    bad: list[BadLine] = []
+    for line in each_line(path, file_format):
+        if isinstance(line, GoodLine):
+            good.append((line.line_no, line.order))
+        else:
+            bad.append(line)
+    return good, bad

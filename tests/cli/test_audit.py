@@ -7,12 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cli.order_files import OrderFormat, read_orders
+from cli.order_files import OrderFormat
 from ledger import backorders, supply
 from ledger.audit import LAWS
 from ledger.book import Ledger
 from tests.cli.conftest import Command
-from tests.cli.sample_orders import EXAMPLES
+from tests.cli.sample_orders import EXAMPLES, read_orders
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from cli.catalogue import load_catalogue, read_catalogue
+from cli.catalogue import MOST_SHOWN, read_catalogue
 from cli.errors import CommandFailed
 from devstack.stack import Habits
 from domain.catalogue import Catalogue
@@ -18,7 +19,18 @@ from tests.cli.conftest import Command
 from tests.cli.sample_orders import EXAMPLES
 
 SMALL: dict[str, Any] = {
-    "suppliers": [{"supplier_id": "mill", "name": "The Mill", "currency": "USD"}],
+    "suppliers": [
+        {
+            "supplier_id": "mill",
+            "name": "The Mill",
+            "currency": "USD",
+            "connector_config": {
+                "base_url": "https://api.mill.example/v1",
+                "api_key": "env:MILL_API_KEY",
+                "webhook_secret": "env:MILL_WEBHOOK_SECRET",
+            },
+        }
+    ],
     "items": [{"sku": "FLOUR", "name": "Flour, 1 kg", "on_hand": 4}],
     "supplier_items": [
         {
@@ -56,9 +68,9 @@ async def test_a_catalogue_is_loaded_once_however_often(ledger: Ledger, promisek
 
 
 async def test_a_changed_price_is_loaded(ledger: Ledger, small: Callable[..., Path]) -> None:
-    await load_catalogue(small(lambda content: None), ledger=ledger)
+    await catalogue.load_catalogue(ledger, read_catalogue(small(lambda content: None)), at=datetime.now(UTC))
     dearer = small(lambda content: content["supplier_items"][0]["price_breaks"][0].update(unit_price="0.95"))
-    counts = await load_catalogue(dearer, ledger=ledger)
+    counts = await catalogue.load_catalogue(ledger, read_catalogue(dearer), at=datetime.now(UTC))
     assert counts["supplier_items_changed"] == 1 and sum(counts.values()) == 1
     assert str((await catalogue.supplier_item(ledger, "mill", "FLOUR")).price_breaks[0].unit_price) == "0.95"
 
@@ -70,6 +82,10 @@ def test_toml_says_the_same_as_json(tmp_path: Path, small: Callable[..., Path]) 
         name = "The Mill"
         currency = "USD"
         cut_off = {zone = "UTC", times = [17:00:00]}
+        [suppliers.connector_config]
+        base_url = "https://api.mill.example/v1"
+        api_key = "env:MILL_API_KEY"
+        webhook_secret = "env:MILL_WEBHOOK_SECRET"
 
         [[items]]
         sku = "FLOUR"
@@ -95,7 +111,16 @@ def test_toml_says_the_same_as_json(tmp_path: Path, small: Callable[..., Path]) 
         (lambda c: c["supplier_items"][0].update(lead_time="soon"), "supplier_items.0.lead_time (mill/FLOUR)"),
         (lambda c: c["supplier_items"][0].update(moq=5), "supplier_items.0.moq (mill/FLOUR): no such field"),
         (lambda c: c["suppliers"][0].update(cutoff={}), "did you mean cut_off?"),
-        (lambda c: c.pop("items"), "items: Field required"),
+        (lambda c: c.pop("items"), "items: is missing"),
+        (lambda c: c["suppliers"][0].update(cut_off={"time": 1}), "suppliers.0.cut_off.time (mill): no such field"),
+        (
+            lambda c: c["supplier_items"][0]["price_breaks"][0].update(price="1"),
+            "supplier_items.0.price_breaks.0.price (mill/FLOUR): no such field; did you mean unit_price?",
+        ),
+        (lambda c: c.update(supplier=[]), "supplier: no such field; did you mean suppliers?"),
+        (lambda c: c["items"][0].update(onhand=3), "items.0.onhand (FLOUR): no such field; did you mean on_hand?"),
+        (lambda c: c["suppliers"][0].update(chase_every="PT0S"), "suppliers.0.chase_every (mill): must be 1 second to"),
+        (lambda c: c["supplier_items"][0].update(price_breaks=[]), "price_breaks (mill/FLOUR): is empty; give"),
     ],
 )
 def test_a_catalogue_that_contradicts_itself_names_the_entry(
@@ -106,7 +131,119 @@ def test_a_catalogue_that_contradicts_itself_names_the_entry(
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "is no JSON"), ("[]", "holds no object"), ("\xff", "UTF-8")])
+def test_a_misspelt_field_is_told_with_the_one_that_is_missing_for_it(small: Callable[..., Path]) -> None:
+    def misspell(content: dict[str, Any]) -> None:
+        content["items"][0]["nam"] = content["items"][0].pop("name")
+
+    with pytest.raises(CommandFailed) as refusal:
+        read_catalogue(small(misspell))
+    assert "items.0.nam (FLOUR): no such field; did you mean name?" in str(refusal.value)
+    assert "items.0.name (FLOUR): is missing" in str(refusal.value)
+
+
+def test_all_that_is_wrong_is_told_at_once_but_not_without_end(small: Callable[..., Path]) -> None:
+    def break_all(content: dict[str, Any]) -> None:
+        content["items"] = [{"sku": f"S-{number}"} for number in range(MOST_SHOWN + 7)]
+
+    with pytest.raises(CommandFailed) as refusal:
+        read_catalogue(small(break_all))
+    told = str(refusal.value).splitlines()
+    assert told[1] == "  items.0.name (S-0): is missing"
+    assert len(told) == MOST_SHOWN + 2 and told[-1] == "  and 7 more"
+
+
+def connecting(**config: object) -> Callable[[dict[str, Any]], object]:
+    """A change of how the supplier is connected; None takes a setting away."""
+
+    def change(content: dict[str, Any]) -> None:
+        settings = content["suppliers"][0]["connector_config"]
+        settings.update(config)
+        for name in [name for name, value in config.items() if value is None]:
+            del settings[name]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["suppliers"][0].update(connector="htpp"), "connector (mill): no connector 'htpp' is installed"),
+        (connecting(base_url=None), "connector_config.base_url (mill): is missing; set it"),
+        (connecting(base_url="ftp://mill.example"), "connector_config.base_url (mill): must start with http:// or"),
+        (connecting(base_url="api.mill.example"), "connector_config.base_url (mill): must start with http:// or"),
+        (connecting(base_url="https://"), "connector_config.base_url (mill): must start with http:// or"),
+        (
+            connecting(base_url="https://u:hush@mill.example"),
+            "connector_config.base_url (mill): must hold no user and password",
+        ),
+        (
+            connecting(api_kee="hush"),
+            "connector_config.api_kee (mill): is no setting of this connector; did you mean api_key?",
+        ),
+        (
+            connecting(api_key="hush hush"),
+            "connector_config.api_key (mill): an API key is printable ASCII without blanks",
+        ),
+        (
+            connecting(api_key="env:"),
+            "connector_config.api_key (mill): env: is followed by the name of an environment variable",
+        ),
+        (
+            connecting(webhook_secret="hush"),
+            "connector_config.webhook_secret (mill): a webhook secret starts with whsec_",
+        ),
+        (connecting(timeout_seconds=-1), "connector_config.timeout_seconds (mill): must be greater than 0"),
+    ],
+)
+def test_a_supplier_that_is_set_up_wrongly_is_refused_by_setting_and_no_secret_is_shown(
+    small: Callable[..., Path], change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    with pytest.raises(CommandFailed) as refusal:
+        read_catalogue(small(change))
+    assert f"suppliers.0.{words}" in str(refusal.value)
+    assert "hush" not in str(refusal.value)
+
+
+async def test_variables_that_only_the_workers_have_are_a_warning(
+    ledger: Ledger, small: Callable[..., Path], promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MILL_API_KEY", raising=False)
+    monkeypatch.setenv("MILL_WEBHOOK_SECRET", "hush")
+    code, out, err = await promisekeeper("catalogue", "load", small(lambda content: None))
+    assert code == 0 and out.startswith("suppliers: 1 new")
+    assert err.startswith("warning: mill: MILL_API_KEY is not set in this process; MILL_WEBHOOK_SECRET: a webhook")
+    assert "hush" not in err
+
+
+async def test_nothing_is_warned_of_where_all_is_set(
+    ledger: Ledger, small: Callable[..., Path], promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILL_API_KEY", "hush")
+    monkeypatch.setenv("MILL_WEBHOOK_SECRET", "whsec_aHVzaA==")
+    code, _, err = await promisekeeper("catalogue", "load", small(lambda content: None))
+    assert (code, err) == (0, "")
+
+
+async def test_a_refused_catalogue_changes_nothing(
+    ledger: Ledger, small: Callable[..., Path], promisekeeper: Command
+) -> None:
+    code, out, err = await promisekeeper("catalogue", "load", small(connecting(base_url="ftp://mill.example")))
+    assert (code, out) == (2, "") and "nothing was loaded" in err
+    assert await catalogue.suppliers(ledger) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "holds no object"),
+        ("\xff", "UTF-8"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"items": [], "suppliers": [], "items": []}', "the field 'items' stands twice"),
+        ("suppliers = []", "TOML is read from a file whose name ends in .toml"),
+    ],
+    ids=range(6),
+)
 def test_what_is_no_catalogue_at_all_is_refused(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.json").write_text(text, encoding="latin-1")
     with pytest.raises(CommandFailed, match=words):
@@ -130,7 +267,7 @@ async def test_show_as_json_leaves_out_the_connectors_settings(stocked: Ledger, 
 
 async def test_an_unknown_supplier_is_said(stocked: Ledger, promisekeeper: Command) -> None:
     code, _, err = await promisekeeper("catalogue", "show", "acme")
-    assert code == 1 and "'acme'" in err
+    assert code == 3 and "'acme'" in err
 
 
 def test_the_example_catalogue_shows_what_its_readme_says() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from cli.errors import CommandFailed
 from cli.order_columns import COLUMNS
-from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, each_line, format_of, read_orders
+from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, each_line, format_of
 from domain.orders import Order
-from tests.cli.sample_orders import EXAMPLES, ROW, order_csv
+from tests.cli.sample_orders import EXAMPLES, ROW, order_csv, read_orders
 
 
 def _only_problem(path: Path, file_format: OrderFormat = OrderFormat.CSV) -> Problem:

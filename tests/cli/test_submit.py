@@ -1,5 +1,6 @@
 """Submitting files of orders to a real Temporal server: what is started, what is known, what is refused."""
 
+import io
 import json
 import uuid
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from temporalio import workflow
 from temporalio.client import (
     Client,
@@ -22,13 +24,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from cli.errors import CommandFailed
-from cli.order_files import OrderFormat, read_orders
+from cli.order_files import OrderFormat
 from cli.submit import Submitted, submit_file
 from domain.orders import Order
 from ledger import backorders
 from ledger.book import Ledger
 from tests.cli.conftest import Command
-from tests.cli.sample_orders import EXAMPLES, order_csv
+from tests.cli.sample_orders import EXAMPLES, order_csv, read_orders
 from workflows import backorder_contract
 
 
@@ -115,6 +117,32 @@ async def test_bad_lines_are_listed_the_others_go_and_the_exit_code_says_so(
     assert max(map(len, table)) <= 80
     await _input(temporal, ids[1])
     await _input(temporal, ids[3])
+
+
+async def test_of_many_bad_lines_the_first_are_shown_and_json_tells_all(
+    temporal: Client, promisekeeper: Command, ids: list[str], tmp_path: Path
+) -> None:
+    bad = [{"backorder_id": f"{ids[0]}-{n}", "quantity": "0", "country": "usa"} for n in range(600)]
+    path = order_csv(tmp_path / "o.csv", *bad, {"backorder_id": ids[1]})
+    code, out, _ = await promisekeeper("submit", path)
+    assert code == 1 and out.startswith("1 started, 0 already known, 600 refused\n")
+    assert out.rstrip().endswith("and 1,180 more problems; --json tells them all")
+    assert len([line for line in out.splitlines() if ids[0] in line]) == 10
+    code, out, _ = await promisekeeper("submit", path, "--json")
+    told = json.loads(out)
+    assert code == 1
+    assert (told["started"], told["already_known"], told["refused"], len(told["problems"])) == (0, 1, 600, 1200)
+    assert {(one["line"], one["field"]) for one in told["problems"][:2]} == {(2, "quantity"), (2, "country")}
+    assert told["problems"][0]["backorder_id"] == f"{ids[0]}-0" and told["problems"][0]["reason"]
+
+
+async def test_how_far_it_is_is_shown_while_lines_are_checked_and_submitted(
+    temporal: Client, ids: list[str], tmp_path: Path
+) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=80)
+    await submit_file(order_csv(tmp_path / "o.csv", *_rows(ids)), client=temporal, progress=terminal)
+    assert "Checking o.csv" in screen.getvalue() and "Submitting o.csv" in screen.getvalue()
 
 
 async def test_a_past_date_is_refused_before_anything_is_started(

@@ -1,67 +1,105 @@
-"""Looking and deciding: status, the updates, schemas, connectors, migrations."""
+"""Looking: status, purchase orders, schemas, connectors, migrations. Deciding is in `test_deciding.py`."""
 
 import json
-import uuid
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from temporalio.client import Client
 
-from cli.order_files import OrderFormat, read_orders
+from cli.order_files import OrderFormat
 from domain.backorder_position import Status
-from domain.orders import Order
-from ledger import backorders, supply
+from ledger import parcels, payments, purchase_orders
 from ledger.book import Ledger
-from tests.cli.conftest import Command
-from tests.cli.sample_orders import EXAMPLES, order_csv
-
-NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
+from tests.cli.conftest import LONG, NOW, Command
+from tests.cli.sample_orders import EXAMPLES, read_orders
 
 
-async def _accept(ledger: Ledger, path: Path, **row: str) -> Order:
-    ((_, order),), _ = read_orders(order_csv(path, row), OrderFormat.CSV)
-    key = f"backorder/{order.backorder_id}"
-    await backorders.accept(ledger, order, key=f"{key}/accept", at=NOW, legal_deadline=NOW + timedelta(days=30))
-    await supply.source(ledger, order.backorder_id, key=f"{key}/source/1", at=NOW)
-    return order
-
-
-@pytest.fixture
-async def shop(stocked: Ledger, tmp_path: Path) -> Ledger:
-    """One on order, one allocated from stock, one with an id as long as ids may be and attention."""
-    path = tmp_path / "orders.csv"
-    await _accept(stocked, path, backorder_id="BO-1", quantity="3")
-    await _accept(stocked, path, backorder_id="BO-2", sku="MUG-WHITE")
-    long = "BO-" + "x" * 77
-    await _accept(stocked, path, backorder_id=long, sku="RADIO-1962")
-    await backorders.raise_attention(stocked, long, key="attention", at=NOW, what="No supplier is left [call one].")
-    return stocked
-
-
-async def test_status_shows_where_backorders_stand_in_80_columns(shop: Ledger, promisekeeper: Command) -> None:
+async def test_status_shows_where_backorders_stand_in_80_columns(books: Ledger, promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("status")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
     rows = {line.split()[0]: line for line in out.splitlines() if line.startswith("BO-")}
     assert Status.ON_ORDER.value in rows["BO-1"] and "PO-000001" in rows["BO-1"]
     assert Status.ALLOCATED.value in rows["BO-2"]
-    assert "1 need attention" in out
+    assert "now promise" in rows["BO-1"] and "now plan parcel" in rows["BO-2"]
+    assert "1 backorder needs attention" in out and "shown" not in out
 
 
-async def test_status_keeps_only_what_is_asked_for(shop: Ledger, promisekeeper: Command) -> None:
-    _, out, _ = await promisekeeper("status", "--status", "allocated", "--json")
-    assert [row["backorder_id"] for row in json.loads(out)] == ["BO-2"]
-    _, out, _ = await promisekeeper("status", "--sku", "MUG-BLUE", "--json")
-    assert [row["backorder_id"] for row in json.loads(out)] == ["BO-1"]
-    _, out, _ = await promisekeeper("status", "--supplier", "northgate", "--json")
-    assert [row["backorder_id"] for row in json.loads(out)] == ["BO-1"]
+async def test_what_is_not_shown_is_counted_too(books: Ledger, promisekeeper: Command) -> None:
+    _, out, _ = await promisekeeper("status", "--limit", "1")
+    assert "1 of 3 backorders shown; --limit N for more" in out
+    assert "1 backorder needs attention" in out
+    _, out, _ = await promisekeeper("status", "--limit", "1", "--json")
+    told = json.loads(out)["backorders"]
+    assert (told["total"], told["need_attention"], len(told["rows"])) == (3, 1, 1)
+
+
+async def test_status_keeps_only_what_is_asked_for(books: Ledger, promisekeeper: Command) -> None:
+    async def rows(*only: str) -> list[str]:
+        _, out, _ = await promisekeeper("status", *only, "--json")
+        return [row["backorder_id"] for row in json.loads(out)["backorders"]["rows"]]
+
+    assert await rows("--status", "allocated") == ["BO-2"]
+    assert await rows("--sku", "MUG-BLUE") == ["BO-1"]
+    assert await rows("--supplier", "northgate") == ["BO-1"]
+    assert await rows("--attention") == [LONG]
+
+
+async def test_whoever_needs_a_person_is_listed_with_what_is_to_be_done(books: Ledger, promisekeeper: Command) -> None:
+    await purchase_orders.raise_attention(books, "PO-000001", key="po", at=NOW, what="Northgate is silent: call them.")
+    code, out, _ = await promisekeeper("status", "--attention")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    said = " ".join(out.split())
+    assert "PO-000001 collecting" in said and "No supplier is left [call" in said
+    assert "promisekeeper resolve ID DECISION" in said
+    assert "backorder retry, cancel, dismiss" in said and "purchase order" in said and "close_short" in said
     _, out, _ = await promisekeeper("status", "--attention", "--json")
-    assert [row["sku"] for row in json.loads(out)] == ["RADIO-1962"]
+    told = json.loads(out)
+    assert [row["backorder_id"] for row in told["backorders"]["rows"]] == [LONG]
+    assert [row["po_number"] for row in told["purchase_orders"]["rows"]] == ["PO-000001"]
+    _, out, _ = await promisekeeper("status")
+    assert "1 backorder and 1 purchase order need attention" in out
 
 
-async def test_status_of_one_tells_its_story(shop: Ledger, promisekeeper: Command) -> None:
+async def test_purchase_orders_are_listed_with_what_comes_next(books: Ledger, promisekeeper: Command) -> None:
+    await purchase_orders.raise_attention(books, "PO-000001", key="po", at=NOW, what="Northgate is silent: call them.")
+    await purchase_orders.hold(books, "PO-000001", key="hold", at=NOW, held=True)
+    code, out, _ = await promisekeeper("purchase-orders")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    (row,) = [line.split() for line in out.splitlines() if line.startswith("PO-")]
+    assert row == ["PO-000001", "northgate", "collecting", "!", "1", "24", "Nov", "30", "held"]
+    assert "1 purchase order needs attention" in out
+    _, out, _ = await promisekeeper("purchase-orders", "--status", "closed")
+    assert out == "no purchase orders\n"
+    _, out, _ = await promisekeeper("purchase-orders", "--json")
+    told = json.loads(out)["purchase_orders"]
+    assert (told["total"], told["need_attention"]) == (1, 1)
+    (order,) = told["rows"]
+    assert (order["status"], order["next"]["what"], order["lines"][0]["ordered"]) == ("collecting", "held", 24)
+
+
+async def test_amounts_have_the_decimals_of_their_currency(books: Ledger, promisekeeper: Command) -> None:
+    _, out, _ = await promisekeeper("status", "BO-1")
+    assert "23.70 USD" in out
+    _, out, _ = await promisekeeper("status", "BO-1", "--json")
+    told = json.loads(out)
+    assert (told["goods_value"], told["refund_due"]) == ("23.70", "0.00")
+    _, out, _ = await promisekeeper("status", "PO-000001", "--json")
+    assert json.loads(out)["lines"][0]["unit_price"] == "3.95"
+    _, out, _ = await promisekeeper("status", "PO-000001")
+    assert "94.80 USD" in out
+
+
+async def test_amounts_in_a_story_have_them_too(books: Ledger, promisekeeper: Command) -> None:
+    await parcels.plan_parcel(books, "BO-2", parcel_id="BO-2/parcel/1", at=NOW)
+    await payments.plan_deposit(books, "BO-1", payment_id="BO-1/deposit/1", at=NOW, amount=Decimal("4.7400"))
+    _, out, _ = await promisekeeper("status", "BO-2")
+    assert "15.80 USD to charge" in " ".join(out.split())
+    _, out, _ = await promisekeeper("status", "BO-1")
+    assert "Asking for a deposit of 4.74 USD" in out
+
+
+async def test_status_of_one_tells_its_story(books: Ledger, promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("status", "BO-1")
     assert code == 0
     assert "MUG-BLUE" in out and "3 of PO-000001 (northgate)" in " ".join(out.split())
@@ -73,15 +111,16 @@ async def test_status_of_one_tells_its_story(shop: Ledger, promisekeeper: Comman
     assert told["story"][0]["text"].startswith("Accepted 3")
 
 
-async def test_brackets_in_words_are_not_taken_for_markup(shop: Ledger, promisekeeper: Command) -> None:
-    _, out, _ = await promisekeeper("status", "BO-" + "x" * 77)
+async def test_brackets_in_words_are_not_taken_for_markup(books: Ledger, promisekeeper: Command) -> None:
+    _, out, _ = await promisekeeper("status", LONG)
     assert "[call one]" in " ".join(out.split())
 
 
-async def test_status_of_a_purchase_order_shows_its_lines(shop: Ledger, promisekeeper: Command) -> None:
+async def test_status_of_a_purchase_order_shows_its_lines(books: Ledger, promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("status", "PO-000001")
     assert code == 0
-    assert "PO-000001 to Northgate Housewares: collecting" in out
+    assert "PO-000001 to Northgate Housewares (northgate)" in out
+    assert "Next       now: the supplier's cut-off" in out or " UTC: the supplier's cut-off" in out
     (line,) = [line for line in out.splitlines() if line.startswith("MUG-BLUE")]
     assert line.split()[1:4] == ["24", "3", "24"]
 
@@ -93,43 +132,7 @@ async def test_status_of_an_empty_shop_says_so(ledger: Ledger, promisekeeper: Co
 @pytest.mark.parametrize("one", ["BO-404", "PO-000404"])
 async def test_what_is_not_in_the_ledger_is_said(ledger: Ledger, promisekeeper: Command, one: str) -> None:
     code, out, err = await promisekeeper("status", one)
-    assert (code, out) == (1, "") and one in err
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("cancel", "BO-404"), ("resolve", "BO-404", "retry"), ("release-now", "PO-404"), ("hold", "PO-404", "--off")],
-)
-async def test_a_decision_about_nothing_is_refused(
-    temporal: Client, promisekeeper: Command, arguments: tuple[str, ...]
-) -> None:
-    code, out, err = await promisekeeper(*arguments)
-    assert (code, out) == (1, "")
-    assert "404 has ended or never was" in err
-
-
-async def test_a_decision_nobody_takes_up_ends_the_wait_not_the_request(
-    temporal: Client, promisekeeper: Command, tmp_path: Path
-) -> None:
-    one = f"BO-{uuid.uuid4().hex[:12]}"
-    await promisekeeper("submit", order_csv(tmp_path / "o.csv", {"backorder_id": one}))
-    code, _, err = await promisekeeper("cancel", one, "--wait", "0.2")
-    assert code == 2
-    assert "has not answered within 0.2 seconds" in err and "asking again is harmless" in err
-
-
-@pytest.mark.parametrize(
-    ("what", "resolution", "words"),
-    [
-        ("BO-1", "close_short", "retry, cancel, dismiss"),
-        ("PO-000001", "retry", "acknowledged, close_short, withdraw, dismiss"),
-    ],
-)
-async def test_a_resolution_must_fit_what_it_resolves(
-    promisekeeper: Command, what: str, resolution: str, words: str
-) -> None:
-    code, _, err = await promisekeeper("resolve", what, resolution)
-    assert code == 2 and words in err
+    assert (code, out) == (3, "") and one in err
 
 
 def _conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:

@@ -16,9 +16,10 @@ from connectors.payments.http import HttpPayments
 from connectors.suppliers.http import HttpConnector
 from connectors.suppliers.interface import Cancel, Change, Envelope, Inward, OrderLine, Place, WireIds
 from connectors.suppliers.interface import Request as Asked
+from devstack.simulators.running import running_simulators
 from devstack.simulators.serving import listening, served
 from devstack.simulators.settings import SupplierSettings, WorldSettings
-from devstack.simulators.world import World, running_simulators
+from devstack.simulators.world import World
 from tests.connectors.gateway_door import Gateway
 
 SECRET = "whsec_YWNtZSBzaWducyB3aXRoIHRoaXM="

@@ -1,6 +1,7 @@
 """Mail over SMTP to a real server: taken, put off, refused, and never a header that was smuggled in."""
 
 import pytest
+from pydantic import SecretStr
 
 from connectors.errors import Refused, Retryable
 from connectors.messages.interface import Mail
@@ -33,6 +34,15 @@ async def test_a_mail_arrives_as_it_was_written(world: World, messages: SmtpMess
     assert await world.mails(to="bob@example.org") == []
 
 
+async def test_a_subject_that_fills_more_than_a_line_arrives_as_it_was_written(
+    world: World, messages: SmtpMessages
+) -> None:
+    subject = "Your order SO-5131 is delayed: please tell us whether you want to wait"
+    await messages.send(MAIL.model_copy(update={"subject": subject, "message_id": f"<{'a' * 40}@{'b' * 40}.example>"}))
+    (mail,) = await world.mails()
+    assert (mail.subject, mail.message_id) == (subject, f"<{'a' * 40}@{'b' * 40}.example>")
+
+
 async def test_a_mail_sent_again_is_the_same_message(world: World, messages: SmtpMessages) -> None:
     await messages.send(MAIL)
     await messages.send(MAIL)
@@ -56,6 +66,18 @@ async def test_a_busy_mail_server_is_retryable(world: World, messages: SmtpMessa
 async def test_an_absent_mail_server_is_retryable(free_port: int) -> None:
     with pytest.raises(Retryable):
         await SmtpMessages("127.0.0.1", free_port, sender="orders@shop.example").send(MAIL)
+
+
+async def test_a_login_is_not_sent_in_the_clear(world: World) -> None:
+    messages = SmtpMessages(
+        *(world.addresses.smtp_host, world.addresses.smtp_port),
+        sender="orders@shop.example",
+        user="shop",
+        password=SecretStr("open sesame"),
+    )
+    with pytest.raises(Retryable, match="STARTTLS extension not supported"):
+        await messages.send(MAIL)
+    assert await world.mails() == []
 
 
 @pytest.mark.parametrize(

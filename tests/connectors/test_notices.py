@@ -104,6 +104,16 @@ def test_a_notice_that_lacks_what_it_must_say_is_not_rendered(kind: NoticeKind, 
         render_notice(kind, FULL.model_copy(update={field: None}))
 
 
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_a_delay_notice_that_is_the_first_mail_thanks_for_the_order(form: str) -> None:
+    first, later = (
+        flat(getattr(render_notice(NoticeKind.FIRST_DELAY, FULL.model_copy(update={"first_word": word})), form))
+        for word in (True, False)
+    )
+    assert "hank you for your order. We are sorry" in first
+    assert "hank you for your order" not in later
+
+
 def test_silence_cannot_consent_to_no_date() -> None:
     with pytest.raises(ValueError, match="silence"):
         render_notice(NoticeKind.FIRST_DELAY, FULL.model_copy(update={"new_date": None}))

@@ -33,7 +33,7 @@ async def test_a_charge_takes_the_money_once_under_its_key(world: World, payment
     first = await charge(payments)
     assert first.outcome is PaymentOutcome.SUCCEEDED
     assert await charge(payments) == first
-    assert await payments.lookup(key="bo/1/charge") == first
+    assert await payments.void(key="bo/1/charge") == first, "what was taken stays taken, and is told"
     assert (await world.payments.books()).charged == TWELVE
 
 
@@ -89,8 +89,22 @@ async def test_a_refund_needs_a_charge_that_succeeded(payments: HttpPayments) ->
             await payments.refund(key=f"r-{charge_key}", charge_key=charge_key, amount=TWELVE, currency="USD")
 
 
-async def test_a_key_never_seen_is_none(payments: HttpPayments) -> None:
-    assert await payments.lookup(key="bo/2 with/odd?chars") is None
+async def test_under_a_closed_key_no_money_is_taken_any_more(world: World, payments: HttpPayments) -> None:
+    closed = await payments.void(key="bo/2 with/odd?chars")
+    assert closed.outcome is PaymentOutcome.DECLINED
+    assert await payments.void(key="bo/2 with/odd?chars") == closed
+    assert await charge(payments, "bo/2 with/odd?chars") == closed
+    assert (await world.payments.books()).charged == 0
+
+
+async def test_a_key_is_not_closed_while_its_charge_is_worked_on(world: World) -> None:
+    hasty = HttpPayments(world.addresses.payment_url, SecretStr("sim-payment-key"), timeout_seconds=0.2)
+    await world.payments.fail_next("slow", 1, seconds=0.5)
+    with pytest.raises(Retryable):
+        await charge(hasty)
+    taken = await until_done(lambda: hasty.void(key="bo/1/charge"))
+    assert taken.outcome is PaymentOutcome.SUCCEEDED
+    await hasty.aclose()
 
 
 async def test_an_absent_provider_and_a_wrong_key_are_retryable(world: World, free_port: int) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from connectors.suppliers.http import HttpConnector
 from connectors.suppliers.interface import Envelope, Request, WireIds
+from devstack.simulators.running import running_simulators
 from devstack.simulators.settings import Pace, StepLine, SupplierSettings
-from devstack.simulators.world import SupplierCommand, World, running_simulators
+from devstack.simulators.world import SupplierCommand, World
 from domain.supplier_events import (
     ChangeAck,
     ChangeVerdict,

@@ -178,9 +178,11 @@ def test_without_a_supplier_an_operator_is_asked_once_next_to_whatever_else_is_a
 
 
 def test_two_weeks_after_an_operator_was_asked_for_a_supplier_the_seller_cancels() -> None:
-    nobody = backorder(sourcing_tries=1, last_sourced_at=MONDAY + 14 * DAY, notices=(CONFIRMED,))
+    nobody = backorder(
+        sourcing_tries=1, last_sourced_at=MONDAY + 14 * DAY, sourcing_failed_since=MONDAY, notices=(CONFIRMED,)
+    )
     asked = duty(nobody).why
-    position = nobody.model_copy(update={"attention": asked, "attention_since": MONDAY})
+    position = nobody.model_copy(update={"attention": asked, "attention_since": MONDAY - 9 * DAY})
     found = duty(position, MONDAY + 14 * DAY)
     assert (found.kind, found.by) == (DutyKind.CANCEL, CancelledBy.SELLER)
     elsewhere = nobody.model_copy(update={"attention": "a mail cannot leave", "attention_since": MONDAY})
@@ -293,6 +295,17 @@ def test_a_delay_beyond_the_legal_day_is_told_at_once_and_a_short_one_is_consent
     assert (long.silence, long.answer_by) == (Answer.CANCEL, T + 30 * DAY)
 
 
+def test_an_order_that_cannot_be_kept_from_the_start_gets_one_mail_that_confirms_it_and_asks() -> None:
+    new = on_order(claim(date(2027, 1, 10)), notices=())
+    assert duty(new).notice is NoticeKind.FIRST_DELAY
+    later = date(2027, 1, 11)
+    told = new.model_copy(update={"notices": (notice("first_delay", promised=later),), "current_promise": later})
+    asked = duty(told)
+    assert asked.notice is not NoticeKind.ORDER_CONFIRMED
+    assert asked.at > MONDAY
+    assert duty(on_order(notices=())).notice is NoticeKind.ORDER_CONFIRMED
+
+
 def test_without_any_date_the_notice_waits_as_long_as_the_law_lets_it() -> None:
     found = duty(on_order(claim(None)))
     assert (found.notice, found.promised, found.at) == (NoticeKind.FIRST_DELAY, None, END_OF_T - 3 * DAY)
@@ -306,6 +319,12 @@ def test_a_day_that_passed_without_goods_is_no_basis_for_a_date() -> None:
 def test_after_the_legal_day_there_is_no_notice_any_more_and_the_law_cancels() -> None:
     found = duty(on_order(claim(date(2027, 1, 10))), END_OF_T)
     assert (found.kind, found.by) == (DutyKind.CANCEL, CancelledBy.LAW)
+
+
+def test_a_label_that_no_carrier_has_scanned_is_not_shipment() -> None:
+    labelled = here(parcel("booked", booked_at=END_OF_T - HOUR))
+    assert due(labelled, END_OF_T - HOUR) == (DutyKind.CANCEL, END_OF_T)
+    assert due(gone(), END_OF_T)[0] is DutyKind.TELL_SHIPPED
 
 
 def test_a_short_delay_that_is_not_kept_needs_a_renewed_notice_whose_silence_cancels() -> None:

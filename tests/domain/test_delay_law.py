@@ -17,7 +17,6 @@ from domain.delay_law import (
     LegalPosition,
     NoticeFact,
     legal_position,
-    must_cancel,
     refund_deadline,
 )
 
@@ -63,7 +62,6 @@ def test_example_no_notice_by_the_stated_day_and_not_shipped() -> None:
     stated = date(2026, 9, 4)
     position = legal_position(US, ORDERED, stated, [])
     assert position.cancel_on == date(2026, 9, 5)
-    assert must_cancel(position, date(2026, 9, 5), possessed_on=None)
     assert refund_deadline(date(2026, 9, 5), US) == date(2026, 9, 16)
 
 
@@ -71,7 +69,7 @@ def test_example_notice_in_time_silence_and_shipped_before_the_revised_day() -> 
     notice = NoticeFact(sent_on=date(2026, 8, 18), promised=date(2026, 9, 5))
     position = legal_position(US, ORDERED, date(2026, 8, 19), [notice])
     assert position.ship_by == date(2026, 9, 5)
-    assert not must_cancel(position, date(2026, 9, 30), possessed_on=date(2026, 9, 4))
+    assert position.cancel_on == date(2026, 9, 6)
 
 
 def test_example_nothing_stated_is_thirty_days() -> None:
@@ -79,12 +77,6 @@ def test_example_nothing_stated_is_thirty_days() -> None:
     assert position.ship_by == date(2026, 8, 31)
     assert position.cancel_on == date(2026, 9, 1)
     assert refund_deadline(date(2026, 9, 1), US) == date(2026, 9, 11)
-
-
-def test_example_a_label_that_no_carrier_has_scanned_is_not_shipment() -> None:
-    position = legal_position(US, ORDERED, None, [])
-    assert must_cancel(position, date(2026, 9, 1), possessed_on=None)
-    assert not must_cancel(position, date(2026, 9, 1), possessed_on=date(2026, 8, 31))
 
 
 def test_example_a_notice_without_the_cancel_option_is_as_none() -> None:
@@ -103,14 +95,6 @@ def test_until_t_the_first_notice_is_what_is_asked_for() -> None:
         notice_due_by=T,
         next_notice="first",
     )
-
-
-def test_a_parcel_handed_over_after_the_order_lapsed_does_not_revive_it() -> None:
-    assert must_cancel(stands(), T + 2 * DAY, possessed_on=T + DAY)
-
-
-def test_nothing_is_cancelled_before_its_day() -> None:
-    assert not must_cancel(stands(), T, possessed_on=None)
 
 
 # The first notice.

@@ -29,7 +29,7 @@ def order(**changes: Any) -> Order:
             },
             "sku": "LAMP-1",
             "quantity": 3,
-            "unit_price": "19.995",
+            "unit_price": "19.99",
             "currency": "USD",
             "payment_method": "pm_1",
         }
@@ -112,7 +112,7 @@ def test_fields_that_a_newer_sender_adds_are_ignored() -> None:
 
 
 def test_the_goods_value_is_rounded_once_for_the_line() -> None:
-    assert order().goods_value == Decimal("59.99")
+    assert order(unit_price="19.995").goods_value == Decimal("59.99")
     assert order(currency="JPY", unit_price="100.5").goods_value == Decimal("302")
 
 
@@ -150,3 +150,30 @@ def test_an_order_from_the_future_is_refused_with_what_to_do() -> None:
 
 def test_a_senders_clock_may_run_a_little_ahead() -> None:
     refuse_nonsense(order(ordered_at=NOW + timedelta(minutes=4)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        (
+            {"currency": "USD", "unit_price": "10.005"},
+            "unit_price 10.005 is finer than USD .* 2 decimals; round it",
+        ),
+        ({"currency": "JPY", "unit_price": "7.90"}, "unit_price 7.90 is finer than JPY .* no decimals; round it"),
+        ({"currency": "EUR", "shipping_charge": "0.001"}, "shipping_charge 0.001 is finer than EUR"),
+    ],
+)
+def test_an_amount_that_nobody_can_pay_is_refused_with_what_to_do(amounts: dict[str, str], said: str) -> None:
+    with pytest.raises(OrderRefused, match=said):
+        refuse_nonsense(order(**amounts), NOW)
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"currency": "USD", "unit_price": "10.500", "shipping_charge": "4.9"},
+        {"currency": "JPY", "unit_price": "7.0", "shipping_charge": "0.00"},
+    ],
+)
+def test_zeros_behind_an_amount_do_not_make_it_finer(amounts: dict[str, str]) -> None:
+    refuse_nonsense(order(**amounts), NOW)

@@ -16,14 +16,12 @@ PRICES = (
 )
 
 
-def terms(
-    minimum: int = 1, multiple: int = 1, factor: int = 1, prices: tuple[PriceBreak, ...] = PRICES
-) -> SupplierItem:
+def terms(minimum: int = 1, multiple: int = 1, factor: int = 1) -> SupplierItem:
     return SupplierItem(
         supplier_id="acme",
         sku="LAMP-1",
         supplier_sku="A-1",
-        price_breaks=prices,
+        price_breaks=PRICES,
         minimum_order=minimum,
         order_multiple=multiple,
         unit_factor=factor,
@@ -85,10 +83,6 @@ def test_merging_never_buys_more_than_two_separate_orders(
 )
 def test_the_whole_line_has_the_price_of_the_break_it_reaches(quantity: int, price: str) -> None:
     assert unit_price(quantity, terms()) == Decimal(price)
-
-
-def test_the_order_in_which_breaks_are_listed_does_not_matter() -> None:
-    assert unit_price(10, terms(prices=PRICES[::-1])) == Decimal("8.50")
 
 
 def test_below_the_first_break_the_first_price_holds() -> None:

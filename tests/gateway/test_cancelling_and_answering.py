@@ -97,6 +97,11 @@ async def test_a_key_or_body_that_cannot_be_is_refused(door: httpx.AsyncClient, 
     where = f"/backorders/{order.backorder_id}/cancel"
     problem_of(await door.post(where, json={}, headers={"Idempotency-Key": "x" * 201}), "invalid")
     problem_of(await door.post(where, json={"by": "nobody"}), "invalid")
+    misspelt = problem_of(await door.post(where, json={"resaon": "ordered twice"}), "invalid")
+    assert misspelt["errors"] == [{"field": "resaon", "reason": "is not known here; did you mean reason?"}]
+    yes = {"notice_id": "n", "answer": "consent", "notice": "n"}
+    again = problem_of(await door.post(f"/backorders/{order.backorder_id}/answer", json=yes), "invalid")
+    assert again["errors"] == [{"field": "notice", "reason": "is not known here; did you mean notice_id?"}]
 
 
 async def test_a_customers_answer_by_telephone_is_recorded_once(

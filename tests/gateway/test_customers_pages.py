@@ -133,12 +133,27 @@ async def test_a_forged_or_damaged_link_opens_nothing(
     position = await shop.until(lambda p: bool(p.notices), number)
     genuine = page_of(shop, number, position.notices[0].notice_id)
     forged = answer_link("", "another secret", shop.backorder_id(number), position.notices[0].notice_id)
-    for where in (forged, genuine[:-1], f"{genuine}x", "/answers/x", "/answers/%C3%BC.%C3%BC"):
+    for where in (
+        forged,
+        genuine[:-1],
+        f"{genuine}x",
+        "/answers/x",
+        "/answers/%C3%BC.%C3%BC",
+        f"/answers/{'x' * 3000}",
+    ):
         for answer in (await browser.get(where), await browser.post(where, data={"answer": "cancel"})):
             assert answer.status_code == 400
             assert answer.headers["content-type"].startswith("text/html")
             assert "This link is not valid" in answer.text
     assert (await shop.position(number)).cancel_requested_at is None
+
+
+async def test_a_customer_who_is_lost_reads_what_to_do_and_no_words_of_ours(browser: httpx.AsyncClient) -> None:
+    for method, where in (("GET", "/answers/"), ("GET", "/answers/a/b"), ("PUT", "/answers/x")):
+        answer = await browser.request(method, where)
+        assert answer.status_code in {404, 405}
+        assert "open the link" in answer.text
+        assert "openapi" not in answer.text and "POST" not in answer.text
 
 
 async def test_a_form_without_a_button_of_ours_is_refused(

@@ -1,13 +1,17 @@
 """Orders through the gateway: taken once, refused in words, never confused."""
 
 import asyncio
+import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import httpx
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.orders import Order
+from gateway.backorder_view import view_of_order
 from tests.gateway.conftest import body_of, problem_of
 from tests.workflows.shop import Shop
 from workflows import backorder_contract
@@ -113,6 +117,9 @@ async def test_an_order_that_its_workflow_refused_was_never_accepted(
         ({"ordered_at": "2026-11-21T10:00:00"}, "ordered_at"),
         ({"sku": "NO-SUCH-THING"}, "sku"),
         ({"promised_by": "2020-01-01"}, "promised_by"),
+        ({"unit_price": "7.905"}, "unit_price"),
+        ({"currency": "JPY", "unit_price": "790", "shipping_charge": 0.5}, "shipping_charge"),
+        ({"shiping_charge": "5.00"}, "shiping_charge"),
         ({"ordered_at": (datetime.now(UTC) + timedelta(days=2)).isoformat()}, "ordered_at"),
     ],
 )
@@ -138,10 +145,106 @@ async def test_a_refusal_does_not_repeat_personal_data(door: httpx.AsyncClient, 
     assert "grace" not in response.text.lower()
 
 
-async def test_a_body_that_is_no_json_is_refused(door: httpx.AsyncClient) -> None:
-    response = await door.post("/backorders", content=b"{", headers={"Content-Type": "application/json"})
+async def test_a_misspelt_field_is_refused_with_the_one_that_was_meant(door: httpx.AsyncClient, order: Order) -> None:
+    body = body_of(order, shiping_charge="5.00", ship_to=order.ship_to.model_dump() | {"zome": "Asia/Tokyo"}, zzz=1)
+    response = await door.post("/backorders", json=body)
     assert response.status_code == 422
-    problem_of(response, "invalid")
+    assert {e["field"]: e["reason"] for e in problem_of(response, "invalid")["errors"]} == {
+        "shiping_charge": "is not known here; did you mean shipping_charge?",
+        "ship_to.zome": "is not known here; did you mean zone?",
+        "zzz": "is not known here",
+    }
+    found = await door.get("/backorders", params={"statsu": "on order"})
+    assert problem_of(found, "invalid")["errors"] == [
+        {"field": "statsu", "reason": "is not known here; did you mean status?"}
+    ]
+
+
+async def test_a_field_that_a_newer_version_knows_does_not_stop_a_workflow(
+    door: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    newer = body_of(order, gift_wrapping=True)
+    await shop.client.start_workflow(
+        backorder_contract.WORKFLOW,
+        newer,
+        id=backorder_contract.workflow_id(order.backorder_id),
+        task_queue=shop.task_queue,
+    )
+    await shop.until(lambda p: bool(p.claims), number)
+    # what this version knows of it is the same order
+    assert (await door.post("/backorders", json=body_of(order))).status_code == 200
+    assert (await door.post("/backorders", json=newer)).status_code == 422
+
+
+async def test_a_name_that_cannot_be_sent_back_and_a_thousand_of_them_are_refused_like_any(
+    door: httpx.AsyncClient, order: Order
+) -> None:
+    whole = json.dumps(body_of(order))
+    strange = f'{whole[:-1]}, "\\ud800{"x" * 10_000}": 1}}'
+    many = whole[:-1] + "".join(f', "more_{n}": 1' for n in range(1000)) + "}"
+    for body, most in ((strange, 1), (many, 100)):
+        response = await door.post("/backorders", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 422
+        errors = problem_of(response, "invalid")["errors"]
+        assert len(errors) == most
+        assert max(len(error["field"]) for error in errors) <= 210
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "reason"),
+    [
+        (b'{\n  "sku": "MUG",\n  "quantity" 3\n}', "application/json", "is not JSON: .* at line 3, column 14"),
+        (b"{", "application/json", "is not JSON: .* at line 1, column 2"),
+        (b"[]", "application/json", "is not a JSON object"),
+        (
+            b'{"sku": "MUG"}',
+            "application/x-www-form-urlencoded",
+            "send it with the header Content-Type: application/json",
+        ),
+        (b"", "application/json", "required"),
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_refused_with_what_is_wrong_and_where(
+    door: httpx.AsyncClient, content: bytes, kind: str, reason: str
+) -> None:
+    response = await door.post("/backorders", content=content, headers={"Content-Type": kind})
+    assert response.status_code == 422
+    (error,) = problem_of(response, "invalid")["errors"]
+    assert error["field"] == "body"
+    assert re.search(reason, error["reason"]), error
+
+
+async def test_the_bare_address_shows_the_doors(door: httpx.AsyncClient) -> None:
+    page = await door.get("/", headers={"Authorization": ""}, follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/docs")
+
+
+async def test_amounts_have_the_decimals_of_their_currency(
+    door: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    yen = order.model_copy(update={"currency": "JPY", "unit_price": Decimal("790.0000"), "shipping_charge": Decimal(0)})
+    taken = (await door.post("/backorders", json=body_of(yen))).json()["money"]
+    await shop.until(lambda p: bool(p.claims), number)
+    shown = (await door.get(f"/backorders/{yen.backorder_id}")).json()["money"]
+    for money in (taken, shown):
+        assert [money[of] for of in ("goods_value", "captured", "refunded", "refund_due")] == ["1580", "0", "0", "0"]
+    dollars = order.model_copy(update={"unit_price": Decimal("7.9000")})
+    assert view_of_order(dollars).money.model_dump(mode="json", exclude={"currency", "refund_deadline"}) == {
+        "goods_value": "15.80",
+        "captured": "0.00",
+        "refunded": "0.00",
+        "refund_due": "0.00",
+    }
+
+
+async def test_what_is_said_of_an_order_is_kept_by_no_cache(door: httpx.AsyncClient, order: Order) -> None:
+    answers = [
+        await door.post("/backorders", json=body_of(order)),
+        await door.get("/backorders"),
+        await door.get("/backorders/no-such"),
+        await door.get("/nowhere"),
+    ]
+    assert [answer.headers["cache-control"] for answer in answers] == ["no-store"] * 4
 
 
 @pytest.mark.parametrize(

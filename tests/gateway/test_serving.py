@@ -5,8 +5,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import httpx
 from pydantic import SecretStr, TypeAdapter
 from temporalio.client import Client
 
+from connectors.messages.links import answer_link
+from domain.orders import Order
 from gateway.app import create_app
 from gateway.connections import Connections
-from tests.gateway.conftest import KEY, problem_of
+from ledger.book import Ledger
+from tests.gateway.conftest import KEY, body_of, problem_of
 from tests.workflows.shop import PATIENCE, Shop
 
 HOME = Path(__file__).parents[2]
@@ -28,8 +32,8 @@ async def test_it_is_alive_and_ready(door: httpx.AsyncClient) -> None:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_without_temporal_it_lives_but_is_not_ready_and_takes_nothing(shop: Shop) -> None:
-    nowhere = await Client.connect("127.0.0.1:1", lazy=True)
+async def test_without_temporal_it_lives_but_is_not_ready_and_takes_nothing(shop: Shop, order: Order) -> None:
+    nowhere = await Client.connect("127.0.0.1:1", lazy=True, data_converter=shop.client.data_converter)
 
     @asynccontextmanager
     async def connections() -> AsyncIterator[Connections]:
@@ -43,6 +47,39 @@ async def test_without_temporal_it_lives_but_is_not_ready_and_takes_nothing(shop
         assert (await door.get("/health/live")).status_code == 200
         ready = await door.get("/health/ready")
         assert "Temporal" in problem_of(ready, "unavailable")["detail"]
+        refused = await door.post("/backorders", json=body_of(order))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        problem_of(refused, "unavailable")
+
+
+async def test_without_the_ledger_it_lives_and_everybody_is_asked_to_try_again(
+    shop: Shop, new_ledger: Callable[[], AbstractContextManager[str]]
+) -> None:
+    link = answer_link("", shop.world.settings.link_secret.get_secret_value(), "bo-1", "notice")
+    for path, kind, said in (
+        ("/backorders/bo-1", "application/problem+json", "The ledger does not answer; send the same again."),
+        (link, "text/html; charset=utf-8", "We could not do that just now. Please try again in a minute."),
+    ):
+        with new_ledger() as dsn:
+            ledger = await Ledger.open(dsn, size=1)
+        # its database is gone now, with the connections to it
+
+        @asynccontextmanager
+        async def connections(ledger: Ledger = ledger) -> AsyncIterator[Connections]:
+            yield Connections(world=replace(shop.world, ledger=ledger), temporal=shop.client, patience=1)
+
+        app = create_app(connections)
+        async with (
+            ledger,
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop", headers=KEY) as door,
+        ):
+            answer = await door.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.headers["content-type"] == kind
+            assert said in answer.text
+            assert (await door.get("/health/live")).status_code == 200
+            assert "the ledger" in problem_of(await door.get("/health/ready"), "unavailable")["detail"]
 
 
 def _as_text(value: object) -> str:
@@ -81,11 +118,12 @@ async def test_it_serves_as_a_process_until_it_is_told_to_stop(shop: Shop, tmp_p
     assert "Traceback" not in written
 
 
-async def test_a_missing_setting_is_named(tmp_path: Path) -> None:
-    process = await _gateway({}, stderr=asyncio.subprocess.PIPE)
+async def test_a_missing_setting_is_named_and_so_is_a_key_that_everybody_has(tmp_path: Path) -> None:
+    process = await _gateway({"PROMISEKEEPER_LINK_SECRET": ""}, stderr=asyncio.subprocess.PIPE)
     _, said = await process.communicate()
     assert process.returncode == 2
     assert "PROMISEKEEPER_API_KEY: Field required" in said.decode()
+    assert "PROMISEKEEPER_LINK_SECRET: Value should have at least 1 item" in said.decode()
 
 
 async def _gateway(environment: dict[str, str], *, stderr: Any) -> asyncio.subprocess.Process:

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from domain.catalogue import Catalogue
 from domain.orders import Order
 from domain.purchase_order_position import PurchaseOrderPosition
-from ledger import purchase_orders
+from ledger import catalogue, purchase_orders
 from tests.gateway.conftest import problem_of
-from tests.workflows.shop import SECRETS, Shop
+from tests.workflows.shop import SECRETS, Shop, small_catalogue
 
 CARRIER_SECRET = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="
 
@@ -116,6 +117,37 @@ async def test_a_message_that_cannot_be_read_is_kept_with_the_reason(outside: ht
     assert "events" in answer.json()["unreadable"]
     assert (await outside.post("/suppliers/acme/events", **message)).status_code == 200
     assert await _kept(shop, message["headers"]["webhook-id"]) == (body, answer.json()["unreadable"])
+
+
+@pytest.mark.parametrize("kind", ["a\x00b", "a\nb", "\x1b[2J", "x" * 100_000])
+async def test_a_complaint_that_repeats_the_message_is_fit_for_ledger_and_log(
+    outside: httpx.AsyncClient, shop: Shop, kind: str
+) -> None:
+    body = events({"kind": kind, "nonce": uuid.uuid4().hex})
+    message = signed(SECRETS["acme"], body)
+    answer = await outside.post("/suppliers/acme/events", **message)
+    assert answer.status_code == 202
+    complaint = answer.json()["unreadable"]
+    assert complaint.isprintable() and len(complaint) <= 504
+    assert await _kept(shop, message["headers"]["webhook-id"]) == (body, complaint)
+
+
+async def test_while_a_supplier_is_set_up_wrongly_its_messages_are_to_be_sent_again(
+    outside: httpx.AsyncClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = "PROMISEKEEPER_TEST_WEBHOOK_SECRET"
+    plain = small_catalogue(shop.outside).model_dump()
+    (acme,) = (supplier for supplier in plain["suppliers"] if supplier["supplier_id"] == "acme")
+    acme["connector_config"]["webhook_secret"] = f"env:{variable}"
+    await catalogue.load_catalogue(shop.world.ledger, Catalogue.model_validate(plain), at=datetime.now(UTC))
+    message = signed(SECRETS["acme"], events({"kind": "news"}))
+    monkeypatch.delenv(variable, raising=False)
+    answer = await outside.post("/suppliers/acme/events", **message)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert variable not in answer.text
+    monkeypatch.setenv(variable, SECRETS["acme"])
+    assert (await outside.post("/suppliers/acme/events", **message)).status_code == 202
 
 
 async def test_a_supplier_cannot_speak_of_anothers_order_nor_of_one_that_is_not_there(

@@ -113,10 +113,15 @@ async def test_attention_is_raised_and_settled(shop: Shop) -> None:
     await shop.accept("a")
     later = NOW + timedelta(hours=1)
     await backorders.raise_attention(shop.ledger, "a", key="k1", at=NOW, what="find a supplier")
-    raised = await backorders.raise_attention(shop.ledger, "a", key="k2", at=later, what="find any supplier")
-    assert (raised.attention, raised.attention_since) == ("find any supplier", NOW)
+    for key in ("k2", "k3"):
+        raised = await backorders.raise_attention(shop.ledger, "a", key=key, at=later, what="Call the customer.")
+    assert (raised.attention, raised.attention_since) == ("find a supplier Call the customer.", NOW)
+    rest = await backorders.settle_attention(
+        shop.ledger, "a", key="k4", at=later, how="found one", need="find a supplier"
+    )
+    assert (rest.attention, rest.attention_since) == ("Call the customer.", NOW)
     assert (await overview.overview(shop.ledger)).attention == 1
-    settled = await backorders.settle_attention(shop.ledger, "a", key="k3", at=later, how="found one")
+    settled = await backorders.settle_attention(shop.ledger, "a", key="k5", at=later, how="called")
     assert (settled.attention, settled.attention_since) == (None, None)
 
 

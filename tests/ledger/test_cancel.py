@@ -11,9 +11,12 @@ from domain.errors import BooksDoNotBalance
 from domain.orders import Order
 from ledger import backorders, parcels, supply
 from ledger.book import lock_skus
+from ledger.offering import offer_free_open, offer_free_stock
+from ledger.shares import Taken, take_back
 
 from .conftest import DEADLINE, NOW, Shop
 from .ordering import placed
+from .waiting import waits
 
 LATER = DEADLINE + timedelta(days=9)
 
@@ -55,8 +58,8 @@ async def test_a_share_of_a_sent_order_stays_open_there_and_the_order_is_told(sh
 
 async def test_a_share_of_a_sent_order_goes_to_the_next_who_has_no_supply(shop: Shop) -> None:
     po_number = await placed(shop, a=5)
-    await shop.accept("later", quantity=4, deadline=LATER)
-    await shop.accept("sooner", quantity=3)
+    await waits(shop, "later", quantity=4, deadline=LATER)
+    await waits(shop, "sooner", quantity=3)
     await shop.cancel("a")
     sooner, later = await shop.position("sooner"), await shop.position("later")
     assert [(claim.po_number, claim.quantity) for claim in sooner.claims] == [(po_number, 3)]
@@ -98,15 +101,11 @@ async def test_two_who_cancel_at_once_do_not_fill_each_other(shop: Shop) -> None
 
 async def test_an_order_never_fills_its_own_share_that_it_gave_up(shop: Shop) -> None:
     po_number = await placed(shop, a=5)
-    await shop.stock("LAMP", 2)
     async with shop.ledger.work() as connection:
         await lock_skus(connection, ["LAMP"])
-        await supply.offer_free_stock(connection, "LAMP", NOW, "test")
-    assert (await shop.position("a")).claimed == 3
-    await supply.release_goods(shop.ledger, "a", key="k", at=NOW)
-    position = await shop.position("a")
-    assert (position.unsourced, position.claimed) == (2, 3)
-    await shop.do("update stock set on_hand = 0, opening = 0 where sku = 'LAMP'")
+        await take_back(connection, [Taken("a", po_number, 1, 2)], lost=False, back_to="unsourced")
+        await offer_free_open(connection, "LAMP", NOW, "test")
+    assert (await shop.position("a")).unsourced == 2
     position = await shop.source("a")
     assert {(c.po_number, c.quantity) for c in position.claims} == {(po_number, 3), ("PO-000002", 2)}
     await shop.balanced()
@@ -137,8 +136,9 @@ async def test_a_planned_parcel_is_voided_and_a_booked_one_keeps_its_units(shop:
     position = await shop.cancel("a")
     assert (position.allocated, position.cancelled) == (2, 0)
     await parcels.void(shop.ledger, "p-1", at=NOW)
-    position = await supply.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 3))
+    position = await supply.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 4))
     assert (position.allocated, position.cancelled) == (0, 2)
+    assert position.refund_deadline == date(2026, 12, 3)  # the right to it did not begin anew
 
     await shop.sourced("b", "SHADE", 2)
     await parcels.plan_parcel(shop.ledger, "b", parcel_id="p-2", at=NOW)
@@ -190,31 +190,23 @@ async def test_cancel_against_sourcing_leaves_nothing_on_order(shop: Shop) -> No
     await shop.balanced()
 
 
-async def test_goods_whose_charge_stays_declined_go_to_the_next(shop: Shop) -> None:
-    await shop.sourced("a", "SHADE", 4)
-    await parcels.plan_parcel(shop.ledger, "a", parcel_id="p-1", at=NOW)
-    await shop.sourced("b", "SHADE", 1)
-    position = await supply.release_goods(shop.ledger, "a", key="k", at=NOW)
-    assert (position.allocated, position.unsourced, position.cancelled) == (0, 4, 0)
-    assert [parcel.state for parcel in position.parcels] == [ParcelState.VOIDED]
-    assert (await shop.position("b")).allocated == 1
-    await shop.balanced()
-
-
 async def test_five_thousand_who_wait_are_served_in_one_go(shop: Shop) -> None:
     order: Order = shop.order("one")
     await shop.do(
         """insert into backorder (backorder_id, fingerprint, sales_order, line, customer_id, sku, unit_price, currency,
            shipping_charge, payment_method, partial_shipment, zone, priority, accepted_at, legal_deadline, ordered,
-           unsourced) select 'b' || n, '', 'so', 1, 'c', 'LAMP', 1, 'USD', 0, %s, false, 'UTC', 5, %s, %s, 2, 2
+           unsourced, last_sourced_at)
+           select 'b' || n, '', 'so', 1, 'c', 'LAMP', 1, 'USD', 0, %s, false, 'UTC', 5, %s, %s, 2, 2, %s
            from generate_series(1, 5000) n""",
         order.payment_method,
         NOW,
         DEADLINE,
+        NOW,
     )
     await shop.stock("LAMP", 9999)
     async with shop.ledger.work() as connection:
         await lock_skus(connection, ["LAMP"])
-        assert await supply.offer_free_stock(connection, "LAMP", NOW, "test") == 9999
+        await offer_free_stock(connection, "LAMP", NOW, "test")
+    assert (await shop.rows("select allocated from stock where sku = 'LAMP'")) == [{"allocated": 9999}]
     assert len(await shop.rows("select * from announcement where told_at is null")) == 5000
     await shop.balanced()

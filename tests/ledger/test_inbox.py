@@ -1,12 +1,14 @@
 """The inbox: raw first, each message and each fact once, in order, and nothing that blocks what comes behind it."""
 
 import asyncio
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from domain.errors import NotFound
-from domain.supplier_events import OrderAck, SplitStatus, Unmatched
+from domain.supplier_events import OrderAck, Split, SplitStatus, Unmatched
 from ledger import inbox
 from ledger.book import Ledger
 from tests.ledger.ordering import TUESDAY, ack, balanced, hear, line, outcome, part, placed, po, receipt
@@ -149,3 +151,24 @@ async def test_two_processes_store_the_same_message_at_once(shop: Any) -> None:
     stored = await asyncio.gather(*(keep(shop, receipt(po_number, 1)) for _ in range(8)))
     assert sorted(one.repeated for one in stored) == [False] + 7 * [True]
     assert {(one.inbox_id, one.po_numbers) for one in stored} == {(stored[0].inbox_id, (po_number,))}
+
+
+async def test_an_event_that_cannot_be_reckoned_with_is_set_aside_and_the_next_is_applied(shop: Any) -> None:
+    """No calendar has a day after the last one; the message must not be tried again for ever."""
+    po_number = await placed(shop, a=5)
+    for_ever = Split(status=SplitStatus.ACCEPTED, quantity=Decimal(5), ship_on=date.max)
+    applied = await hear(shop, ack(po_number, for_ever), receipt(po_number, 5))
+    assert applied.count == 2
+    assert "could not be applied" in applied.incidents[0]
+    assert (await line(shop, po_number)).received_good == 5
+    assert (await po(shop, po_number)).attention is not None
+
+
+async def test_a_message_is_never_taken_for_an_event_of_another(shop: Any) -> None:
+    """Supplier 1's message 0 and event 0 of message 1 are not the same fact."""
+    po_number = await placed(shop, a=5)
+    await keep(shop, receipt(po_number, 5))
+    await shop.do("insert into supplier select '1', status, doc from supplier where supplier_id = 'bolt'")
+    assert not (await keep(shop, supplier_id="1", dedupe_key="0")).repeated
+    assert (await inbox.apply_events(shop.ledger, po_number, at=TUESDAY)).count == 1
+    assert (await line(shop, po_number)).received_good == 5

@@ -11,7 +11,7 @@ from domain.backorder_position import BackorderPosition, ParcelState, PaymentSta
 from domain.errors import BooksDoNotBalance, NotFound
 from ledger import backorders, parcels, payments
 from ledger.book import lock_skus
-from ledger.supply import offer_free_stock
+from ledger.offering import offer_free_stock
 
 from .conftest import NOW, Shop
 
@@ -84,6 +84,27 @@ async def test_a_deposit_covers_the_first_parcels(shop: Shop) -> None:
     await settle(shop, "d")
     await shop.source("a")
     assert await shipped_parcel(shop, "a", "p-1") == Decimal("65.00")
+    await shop.balanced()
+
+
+async def test_a_deposit_is_under_way_once_by_whatever_key(shop: Shop) -> None:
+    await shop.accept("a", "SHADE", 4)
+    for key in ("d", "other", "other"):
+        planned = await payments.plan_deposit(shop.ledger, "a", payment_id=key, at=NOW, amount=Decimal(20))
+        assert planned.payment_id == "d"
+    await settle(shop, "d", "declined")
+    again = await payments.plan_deposit(shop.ledger, "a", payment_id="d-2", at=NOW, amount=Decimal(20))
+    assert (again.payment_id, again.state) == ("d-2", PaymentState.REQUESTED)
+
+
+async def test_money_taken_after_all_of_a_charge_that_was_written_off_asks_an_operator(shop: Shop) -> None:
+    await shop.accept("a")
+    await payments.plan_deposit(shop.ledger, "a", payment_id="d", at=NOW, amount=Decimal(2))
+    assert (await settle(shop, "d", "declined")).attention is None
+    assert (await settle(shop, "d", "declined")).attention is None
+    position = await settle(shop, "d", "succeeded")
+    assert position.payments[0].state is PaymentState.DECLINED
+    assert "have that undone there" in (position.attention or "")
     await shop.balanced()
 
 

@@ -74,12 +74,12 @@ async def test_the_first_answer_stands_but_consent_may_turn_to_cancel(
     assert (notice.answer, notice.answered_at) == (stands, NOW)
 
 
-async def test_the_same_answer_under_the_same_key_is_a_repeat(shop: Shop) -> None:
+async def test_the_same_answer_under_another_key_is_a_repeat_and_under_its_own_what_it_was(shop: Shop) -> None:
     await shop.accept("a")
     await written(shop)
     await notices.sent(shop.ledger, "n-1", at=NOW)
-    for outcome in ("recorded", "repeat"):
-        said = await notices.answer(shop.ledger, "a", "n-1", key="k", at=NOW, answer=Answer.CONSENT)
+    for key, outcome in (("k1", "recorded"), ("k2", "repeat"), ("k1", "recorded")):
+        said = await notices.answer(shop.ledger, "a", "n-1", key=key, at=NOW, answer=Answer.CONSENT)
         assert said == outcome
 
 

@@ -38,6 +38,7 @@ from tests.ledger.ordering import (
     store,
     told,
 )
+from tests.ledger.waiting import waits
 
 BEFORE_CUT_OFF = MONDAY - timedelta(hours=2)
 
@@ -184,9 +185,7 @@ async def test_a_freeze_that_waited_for_a_joining_item_takes_the_lock_of_that_it
     async with shop.ledger.work() as cancelling:
         async with shop.ledger.work() as joining:
             await lock_skus(joining, ["BULB"])
-            best = await best_supplier(
-                joining, sku="BULB", needed=6, may_ask=lambda _: True, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES
-            )
+            best = await best_supplier(joining, "b", sku="BULB", needed=6, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES)
             await join_lines(joining, [await join_collecting(joining, "b", best, 6, BEFORE_CUT_OFF)])
             next_in_line = asyncio.ensure_future(lock_skus(cancelling, ["BULB"]))
             await until_blocked_by(joining, 1, or_done=next_in_line)
@@ -369,12 +368,54 @@ async def test_one_change_is_in_flight_at_a_time(shop: Any) -> None:
     await shop.cancel("b")
     planned = await reduction(shop, po_number)
     await shop.cancel("c")
+    await store(shop, planned)
     assert await reduction(shop, po_number) is None
     await sent(shop, planned)
     assert await reduction(shop, po_number) is None
     await hear(shop, ChangeAck(po_number=po_number, revision=1, verdict=ChangeVerdict.ACCEPTED))
     again = await reduction(shop, po_number)
     assert (again.revision, [one.quantity for one in again.lines]) == (2, [6])
+
+
+async def test_a_change_that_was_never_written_down_is_planned_anew(shop: Any) -> None:
+    """Whoever planned it crashed, or could not render it: another try, under another key, gets on."""
+    po_number = await placed(shop, a=6, b=4, c=4)
+    await shop.cancel("b")
+    lost = await reduction(shop, po_number)
+    await shop.cancel("c")
+    planned = await reduction(shop, po_number)
+    assert (planned.revision, [one.quantity for one in planned.lines]) == (2, [6])
+    await store(shop, lost)  # the first comes to life again, too late
+    assert [one.revision for one in (await po(shop, po_number)).operations] == [0]
+    await sent(shop, planned)
+    await hear(shop, ChangeAck(po_number=po_number, revision=2, verdict=ChangeVerdict.ACCEPTED))
+    stands = await line(shop, po_number)
+    assert (stands.open, stands.to_reduce, stands.cancelled) == (6, 0, 8)
+    await balanced(shop)
+
+
+async def test_units_of_a_change_that_was_never_written_down_go_to_who_waits(shop: Any) -> None:
+    po_number = await placed(shop, a=6, b=4)
+    await shop.cancel("b")
+    await reduction(shop, po_number)
+    await waits(shop, "next", quantity=4)
+    assert await reduction(shop, po_number) is None
+    assert await claims(shop, "a", "next") == [6, 4]
+    assert (await line(shop, po_number)).to_reduce == 0
+    await balanced(shop)
+
+
+async def test_what_was_never_written_down_does_not_keep_an_order_from_being_withdrawn(shop: Any) -> None:
+    po_number = await placed(shop, a=6, b=4)
+    await shop.cancel("b")
+    await reduction(shop, po_number)
+    lost = await operations.withdraw(shop.ledger, po_number, key=shop.key(), at=TUESDAY)
+    planned = await operations.withdraw_by_hand(shop.ledger, po_number, key=shop.key(), at=TUESDAY)
+    assert [(one.kind, one.revision) for one in (lost, planned)] == [(CANCEL, 2), (CANCEL, 3)]
+    await sent(shop, planned)
+    await store(shop, lost)
+    await hear(shop, ChangeAck(po_number=po_number, revision=3, verdict=ChangeVerdict.ACCEPTED))
+    assert (await po(shop, po_number)).status is PurchaseOrderStatus.CANCELLED
 
 
 async def test_nothing_is_asked_of_an_order_that_is_not_placed_or_is_over(shop: Any) -> None:
@@ -391,7 +432,7 @@ async def test_silence_to_a_change_gives_the_units_to_who_waits(shop: Any) -> No
     po_number = await placed(shop, a=6, b=4)
     await shop.cancel("b")
     planned = await sent(shop, await reduction(shop, po_number))
-    await shop.accept("next", quantity=3)
+    await waits(shop, "next", quantity=3)
     for _ in range(2):
         await operations.give_up_change(shop.ledger, planned.operation_id, key="give up", at=TUESDAY)
     stands = await line(shop, po_number)

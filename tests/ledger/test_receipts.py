@@ -10,7 +10,7 @@ import pytest
 from domain.purchase_order_position import PurchaseOrderStatus
 from domain.supplier_events import ChangeAck, ChangeVerdict, LineRef, OrderAck, Received, ReceivedLine, SplitStatus
 from ledger import inbox, purchase_orders
-from ledger.order_lines import Line
+from ledger.locked_orders import Line
 from ledger.receipts import Arrived, PutAway, put_away
 from ledger.supply import release_supply
 from tests.ledger.ordering import (
@@ -34,6 +34,7 @@ from tests.ledger.ordering import (
     sent,
     told,
 )
+from tests.ledger.waiting import waits
 
 
 async def allocated(shop: Any, *backorder_ids: str) -> list[int]:
@@ -134,9 +135,9 @@ async def test_a_line_named_twice_in_a_receipt_counts_both(shop: Any) -> None:
 
 
 async def test_the_surplus_of_a_minimum_order_is_free_stock_for_the_next(shop: Any) -> None:
+    await waits(shop, "next", quantity=2)
     po_number = await placed(shop, a=3)
     assert (await line(shop, po_number)).ordered == 5
-    await shop.accept("next", quantity=2)
     await hear(shop, receipt(po_number, 5))
     assert await allocated(shop, "a", "next") == [3, 2]
 
@@ -178,7 +179,7 @@ async def test_damaged_surplus_costs_nobody_a_claim(shop: Any) -> None:
 
 async def test_a_little_more_than_ordered_goes_to_stock_and_the_next(shop: Any) -> None:
     po_number = await placed(shop, a=40)
-    await shop.accept("next", quantity=1)
+    await waits(shop, "next", quantity=1)
     applied = await hear(shop, receipt(po_number, 42))
     stands = await line(shop, po_number)
     assert (stands.received_good, stands.over_received) == (40, 2)
@@ -245,7 +246,7 @@ async def test_a_cancelled_share_that_arrives_goes_to_the_next_and_never_back(sh
     await sent(shop, await reduction(shop, po_number))
     await hear(shop, ChangeAck(po_number=po_number, revision=1, verdict=ChangeVerdict.ACCEPTED))
     assert (await line(shop, po_number)).cancelled == 5
-    await shop.accept("next", quantity=3)
+    await waits(shop, "next", quantity=3)
     await hear(shop, receipt(po_number, 10))
     stands = await line(shop, po_number)
     assert (stands.received_good, stands.cancelled, stands.open) == (10, 0, 0)

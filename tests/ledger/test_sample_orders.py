@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.catalogue import read_catalogue
-from cli.order_files import OrderFormat, read_orders
+from cli.order_files import OrderFormat
 from domain.orders import Order
 from ledger import backorders, catalogue, supply
 from ledger.audit import audit
 from ledger.book import Ledger
+from tests.cli.sample_orders import read_orders
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MONDAY_MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -6,13 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from domain.backorder_position import CancelledBy, Status
 from domain.errors import BooksDoNotBalance
 from ledger import announcements, backorders, supply
 from ledger.book import Ledger, lock_skus
+from ledger.offering import offer_free_open, offer_free_stock
+from ledger.shares import Taken, take_back
 
 from .conftest import DEADLINE, NOW, Shop
+from .ordering import placed
+from .waiting import waits
 
 
 async def lines(shop: Shop) -> list[dict[str, Any]]:
@@ -130,7 +135,7 @@ async def test_a_supplier_who_let_the_order_down_is_not_asked_again_until_forgiv
     await shop.sourced("a", quantity=2)
     async with shop.ledger.work() as connection:
         await lock_skus(connection, ["LAMP"])
-        await supply.take_back(connection, [supply.Taken("a", "PO-000001", 1, 2)], lost=True, back_to="unsourced")
+        await take_back(connection, [Taken("a", "PO-000001", 1, 2)], lost=True, back_to="unsourced")
     position = await shop.source("a")
     assert [claim.supplier_id for claim in position.claims] == ["bolt"]
     await backorders.forgive_suppliers(shop.ledger, "a", key="k", at=NOW)
@@ -145,7 +150,71 @@ async def test_a_try_without_any_supplier_is_counted_until_one_is_found(shop: Sh
     assert position.status is Status.SOURCING
     await shop.do("update supplier set status = 'trusted' where supplier_id = 'gone'")
     position = await shop.source("a")
-    assert (position.sourcing_tries, position.unsourced) == (0, 0)
+    assert (position.sourcing_tries, position.unsourced, position.sourcing_failed_since) == (0, 0, None)
+
+
+async def test_the_search_has_failed_since_the_first_try_until_supply_is_found_or_it_begins_anew(shop: Shop) -> None:
+    await shop.accept("a", "RARE", 2)
+    for days in range(3):
+        await supply.source(shop.ledger, "a", key=shop.key(), at=NOW + timedelta(days=days))
+    assert (await shop.position("a")).sourcing_failed_since == NOW
+    assert (await backorders.forgive_suppliers(shop.ledger, "a", key="k", at=NOW)).sourcing_failed_since is None
+    later = NOW + timedelta(days=3)
+    await supply.source(shop.ledger, "a", key=shop.key(), at=later)
+    await shop.stock("RARE", 1)
+    await offer_stock(shop, "RARE")
+    position = await shop.position("a")
+    assert (position.unsourced, position.sourcing_tries, position.sourcing_failed_since) == (1, 1, later)
+    await shop.stock("RARE", 1)
+    await offer_stock(shop, "RARE")
+    position = await shop.position("a")
+    assert (position.unsourced, position.sourcing_tries, position.sourcing_failed_since) == (0, 0, None)
+
+
+async def test_free_units_on_order_end_the_failed_search_they_serve(shop: Shop) -> None:
+    po_number = await placed(shop, a=5)
+    await waits(shop, "b", quantity=5)
+    await shop.cancel("a")
+    position = await shop.position("b")
+    assert [(claim.po_number, claim.quantity) for claim in position.claims] == [(po_number, 5)]
+    assert (position.sourcing_tries, position.sourcing_failed_since) == (0, None)
+
+
+async def test_who_was_never_sourced_is_offered_nothing(shop: Shop) -> None:
+    """Its deposit may be unpaid. Once it is, its first search finds what is free."""
+    po_number = await placed(shop, a=5)
+    await shop.accept("unpaid", quantity=7)
+    await shop.stock("LAMP", 2)
+    await shop.cancel("a")
+    assert (await shop.position("unpaid")).unsourced == 7
+    position = await shop.source("unpaid")
+    assert (position.allocated, [(c.po_number, c.quantity) for c in position.claims]) == (2, [(po_number, 5)])
+    await shop.balanced()
+
+
+async def test_whoever_is_barred_from_a_line_does_not_hold_up_the_next(shop: Shop) -> None:
+    po_number = await placed(shop, a=5, b=5)
+    await waits(shop, "next", quantity=3)
+    async with shop.ledger.work() as connection:
+        await lock_skus(connection, ["LAMP"])
+        await take_back(connection, [Taken("a", po_number, 1, 2)], lost=False, back_to="unsourced")
+        await take_back(connection, [Taken("b", po_number, 1, 1)], lost=True, back_to="unsourced")
+        await offer_free_open(connection, "LAMP", NOW, "test")
+    assert [(await shop.position(one)).unsourced for one in ("a", "b", "next")] == [2, 1, 0]
+    await shop.balanced()
+
+
+async def test_new_terms_of_a_supplier_hold_for_the_whole_line_that_still_collects(shop: Shop) -> None:
+    """Else a line that counts in pairs would be ordered in as many packs of ten."""
+    await shop.sourced("a", "BULB", 5)
+    terms = {"unit_factor": 10, "supplier_sku": "acme-BULB-10"}
+    await shop.do("update supplier_item set doc = doc || %s where sku = 'BULB'", Jsonb(terms))
+    await shop.sourced("b", "BULB", 6)
+    seen = await shop.rows("select ordered, unit_factor, supplier_sku from po_line")
+    assert seen == [{"ordered": 20, "unit_factor": 10, "supplier_sku": "acme-BULB-10"}]
+    await shop.do("update supplier_item set doc = doc || %s where sku = 'BULB'", Jsonb({"unit_factor": 4}))
+    await shop.cancel("b")
+    assert await shop.rows("select ordered, unit_factor from po_line") == [{"ordered": 8, "unit_factor": 4}]
 
 
 async def test_a_threshold_that_is_reached_is_told_to_the_order_once(shop: Shop) -> None:
@@ -241,7 +310,7 @@ async def test_free_stock_is_offered_by_rank_and_the_share_it_replaces_is_given_
 async def test_shares_freed_on_a_frozen_order_go_to_those_without_supply(shop: Shop) -> None:
     await shop.sourced("has", quantity=5, priority=1)
     await shop.freeze("PO-000001")
-    await shop.accept("waits", quantity=3)
+    await waits(shop, "waits", quantity=3)
     await shop.stock("LAMP", 5)
     await offer_stock(shop, "LAMP")
     assert [(claim.po_number, claim.quantity) for claim in (await shop.position("waits")).claims] == [("PO-000001", 3)]
@@ -252,7 +321,7 @@ async def test_shares_freed_on_a_frozen_order_go_to_those_without_supply(shop: S
 async def offer_stock(shop: Shop, sku: str) -> None:
     async with shop.ledger.work() as connection:
         await lock_skus(connection, [sku])
-        await supply.offer_free_stock(connection, sku, NOW, "test")
+        await offer_free_stock(connection, sku, NOW, "test")
 
 
 async def test_a_word_owed_again_while_it_is_being_told_stays_owed(ledger: Ledger) -> None:
@@ -268,6 +337,16 @@ async def test_a_word_owed_again_while_it_is_being_told_stays_owed(ledger: Ledge
     assert again.word == "supply_changed"
     await announcements.told(ledger, [again.announcement_id], at=NOW)
     assert await announcements.owed_total(ledger) == 0
+
+
+async def test_a_word_that_is_just_being_owed_again_is_not_waited_for(ledger: Ledger) -> None:
+    async with ledger.work() as connection:
+        await announcements.owe_all(connection, ("backorder/a", "backorder/b"), "supply_changed", "po/1", NOW)
+    telling = [word.announcement_id for word in await announcements.owed(ledger, "po/1", 10)]
+    async with ledger.work() as connection:
+        await announcements.owe(connection, "backorder/a", "supply_changed", "po/1", NOW)
+        await asyncio.wait_for(announcements.told(ledger, telling, at=NOW), timeout=30)
+    assert [word.workflow_id for word in await announcements.owed(ledger, "po/1", 10)] == ["backorder/a"]
 
 
 async def test_goods_in_transit_reach_the_best_ranks_first(shop: Shop) -> None:
@@ -297,3 +376,9 @@ async def test_the_view_of_a_reader_does_not_move(shop: Shop) -> None:
         before = await backorders.read_positions(connection, backorders.POSITIONS, ())
         await shop.accept("a")
         assert await backorders.read_positions(connection, backorders.POSITIONS, ()) == before == []
+
+
+async def test_who_vanishes_within_a_transaction_leaves_no_lock_behind(ledger: Ledger) -> None:
+    async with ledger.look() as connection:
+        limit = await (await connection.execute("show idle_in_transaction_session_timeout")).fetchone()
+    assert limit == ("1min",)

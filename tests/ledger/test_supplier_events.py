@@ -40,6 +40,7 @@ from tests.ledger.ordering import (
     store,
     told,
 )
+from tests.ledger.waiting import waits
 
 ACCEPTED, BACKORDERED = SplitStatus.ACCEPTED, SplitStatus.BACKORDERED
 SOON, LATER = date(2026, 12, 1), date(2027, 1, 10)
@@ -149,7 +150,7 @@ async def test_more_than_ordered_is_confirmed_as_ordered_and_asked_about(shop: A
 async def test_units_that_come_back_serve_who_waits(shop: Any) -> None:
     po_number = await placed(shop, a=5, b=5)
     await hear(shop, ack(po_number, part(ACCEPTED, 5)))
-    await shop.accept("next", quantity=2)
+    await waits(shop, "next", quantity=2)
     await hear(shop, ack(po_number, part(ACCEPTED, 10)))
     # b was let down by this supplier and looks elsewhere; next has not been let down
     assert await claims(shop, "a", "b", "next") == [5, 0, 2]
@@ -274,7 +275,7 @@ async def test_units_the_supplier_keeps_on_go_to_who_waits(shop: Any, verdict: C
     po_number = await placed(shop, a=5, b=5)
     await shop.cancel("b")
     await sent(shop, await reduction(shop, po_number))
-    await shop.accept("next", quantity=3)
+    await waits(shop, "next", quantity=3)
     applied = await hear(shop, answer(po_number, verdict))
     stands = await line(shop, po_number)
     assert (stands.open, stands.to_reduce, stands.claimed) == (10, 0, 8)

@@ -1,17 +1,20 @@
 """What `promisekeeper dev` makes of its settings: ports, secrets, the environment of its parts, the simulated world."""
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from activities.settings import Settings
 from connectors.suppliers.interface import connector_for
 from devstack import ports, postgres
+from devstack.ownership import sole_owner
 from devstack.ports import Port, PortTakenError
 from devstack.processes import Supervisor
 from devstack.settings import Secrets, StackSettings
@@ -90,6 +93,8 @@ def test_secrets_are_made_up_once_and_readable_by_their_owner_only(folder: Path)
 
 def test_the_parts_can_read_their_settings(settings: StackSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_API_KEY", "the developer's own, for another Temporal")
+    monkeypatch.setenv("PROMISEKEEPER_SMTP_TLS", "true")
+    monkeypatch.setenv("PROMISEKEEPER_TASK_QUEUE", "the real shop's")
     environment = Stack(settings, _CATALOGUE, {}).environment
     assert "TEMPORAL_API_KEY" not in environment
     assert environment["TEMPORAL_ADDRESS"] == f"127.0.0.1:{settings.temporal_port}"
@@ -98,11 +103,34 @@ def test_the_parts_can_read_their_settings(settings: StackSettings, monkeypatch:
     read = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
     assert read.gateway_port == settings.gateway_port
     assert read.public_url == settings.gateway_url
+    assert (read.smtp_tls, read.task_queue) == (False, "promisekeeper")
+
+
+def test_exceptions_from_a_proxy_that_are_there_stay(settings: StackSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    assert Stack(settings, _CATALOGUE, {}).environment["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
+
+
+async def test_what_a_world_holds_is_its_owners_alone(folder: Path, settings: StackSettings) -> None:
+    inside = settings.folder / "inside"
+    with sole_owner(inside):
+        simulators = next(part for part in Stack(settings, _CATALOGUE, {}).parts if part.name == "simulators")
+        supervisor = Supervisor(inside, [simulators], tell=print)
+        try:
+            await supervisor.start()
+        finally:
+            await supervisor.stop()
+    assert stat.S_IMODE(inside.stat().st_mode) == 0o700
+    written = [inside / "logs" / "simulators.log", *(settings.folder / "simulators").iterdir()]
+    assert len(written) > 1
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o600}
 
 
 async def test_simulated_suppliers_know_the_keys_our_connectors_use(
     settings: StackSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # nobody is there: within this world it has no say
     stack = Stack(settings, _CATALOGUE, {"acme": Habits(rules=(Rule(behaviour=Behaviour.SHORT),))})
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
@@ -145,3 +173,15 @@ def test_a_folder_too_deep_for_a_socket_still_gets_one(folder: Path) -> None:
     assert str(deep) not in dsn
     assert dsn == postgres.Postgres(deep).dsn()
     assert dsn != postgres.Postgres(deep.with_name("other")).dsn()
+
+
+async def test_a_folder_with_spaces_and_commas_in_its_name_is_as_good_as_any(folder: Path) -> None:
+    server = postgres.Postgres(folder / "shop, the second" / "postgres")
+    supervisor = Supervisor(folder, [postgres.part(server)], tell=print)
+    try:
+        await supervisor.start()
+        with psycopg.connect(server.dsn()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        await supervisor.stop()
+        os.rmdir(str(conninfo_to_dict(server.dsn())["host"]))  # it is not in the test's folder

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -26,9 +26,9 @@ _PROGRAM = Path(__file__).with_name("small_stack.py")
 class Terminal:
     """Starts supervisors in one folder, and sees to it that none outlives the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, free_port: Callable[[], int]) -> None:
         self.folder = folder
-        self.ports: dict[str, int] = {}
+        self.ports = {"temporal": free_port(), "ui": free_port()}
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, *parts: str) -> subprocess.Popen[str]:
@@ -67,8 +67,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(folder: Path) -> Iterator[Terminal]:
-    opened = Terminal(folder / "stack")
+def terminal(folder: Path, unused_tcp_port_factory: Callable[[], int]) -> Iterator[Terminal]:
+    opened = Terminal(folder / "stack", unused_tcp_port_factory)
     yield opened
     opened.close()
 
@@ -101,16 +101,6 @@ def alive(pids: dict[str, int]) -> set[str]:
     }
 
 
-def free_ports(*names: str) -> dict[str, int]:
-    sockets = [socket.socket() for _ in names]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    found = {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
-    for one in sockets:
-        one.close()
-    return found
-
-
 async def start_a_workflow(port: int) -> None:
     client = await Client.connect(f"127.0.0.1:{port}")
     await client.start_workflow("Backorder", id="backorder/1", task_queue="nobody")
@@ -123,7 +113,6 @@ async def workflows(port: int) -> list[str]:
 
 
 async def test_stop_leaves_nothing_running_and_the_next_start_goes_on_even_after_sigkill(terminal: Terminal) -> None:
-    terminal.ports = free_ports("temporal", "ui")
     dsn = Postgres(terminal.folder / "postgres").dsn()
 
     supervisor = terminal.start_up("postgres", "temporal", "steady")
@@ -176,7 +165,6 @@ def test_postgres_starts_over_a_pid_file_whose_pid_is_a_strangers(terminal: Term
 
 
 async def test_a_database_made_by_an_older_version_gets_the_new_search_attributes(terminal: Terminal) -> None:
-    terminal.ports = free_ports("temporal", "ui")
     supervisor = terminal.start_up("temporal")
     client = await Client.connect(f"127.0.0.1:{terminal.ports['temporal']}")
     await register_search_attributes(terminal.ports["temporal"])  # once more: harmless

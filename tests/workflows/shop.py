@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.settings import Settings
 from activities.world import World
+from devstack.simulators.running import running_simulators
 from devstack.simulators.serving import listening, served
 from devstack.simulators.settings import SupplierSettings
 from devstack.simulators.world import World as OutsideWorld
-from devstack.simulators.world import running_simulators
 from domain.backorder_position import BackorderPosition
 from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
 from domain.orders import Address, Customer, Order
@@ -210,7 +210,11 @@ async def eventually(look: Callable[[], Awaitable[Any]], last: Callable[[], Awai
 
 
 def small_catalogue(outside: OutsideWorld) -> Catalogue:
-    """Two suppliers who both sell lamps; Acme is cheaper, Birch the second choice."""
+    """Two suppliers who both sell lamps; Acme is cheaper, Birch the second choice.
+
+    The cut-off of the day has just passed, whatever the time, so that none comes by itself while a test runs.
+    """
+    passed = (datetime.now(UTC) - timedelta(hours=1)).time().replace(microsecond=0)
 
     def supplier(supplier_id: str, **terms: Any) -> Supplier:
         return Supplier(
@@ -223,7 +227,7 @@ def small_catalogue(outside: OutsideWorld) -> Catalogue:
                 "webhook_secret": SECRETS[supplier_id],
                 "timeout_seconds": 5,
             },
-            cut_off=CutOff(zone="America/New_York", times=(time(17, 0),)),
+            cut_off=CutOff(times=(passed,), weekdays=tuple(range(7))),
             **terms,
         )
 

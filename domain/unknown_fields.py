@@ -1,5 +1,5 @@
-"""Fields that a model ignores. Messages between systems may carry more than we know; in a file that a person wrote, a
-field nobody knows is a misspelt one, and must not be lost silently."""
+"""Fields that a model ignores. What is stored and passed on may carry more than this version knows, so that versions
+can run side by side; at a door, a field that nobody knows is a misspelt one, and must not be lost silently."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ def unknown_fields(content: Mapping[str, object], model: type[BaseModel], above:
     """Walk parsed JSON or TOML beside the model that will read it.
 
     Args:
-        content: an object of the file.
+        content: a JSON or TOML object.
         model: what it will be read as; models in it, and lists of them, are walked too.
         above: the path down to it, ending in a dot.
 

@@ -1,0 +1,174 @@
+"""What both workflows are: a loop that does the duty that is due, or waits for the next one or a message.
+
+A duty that cannot be done is put off, said aloud, and tried again for ever; the rest goes on meanwhile. Updates wait
+for the loop, so that one story is told and no handler needs a lock.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from domain.duties import SomeDuty, Stuck, stuck_again
+from workflows.durably import IN_THE_BOOKS, OUTSIDE, reason_of, run_to_completion
+
+Position = TypeVar("Position")
+Request = TypeVar("Request")
+Step = TypeVar("Step")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Asked(Generic[Request]):
+    """An update that waits for the main loop."""
+
+    request: Request
+    reply: Any = None
+    refused: ApplicationError | None = None
+
+
+class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
+    """The mechanics; what the duties are and how they are done, a subclass tells."""
+
+    NEEDS_OTHERS: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
+    """The steps that call somebody outside; all others need the ledger alone."""
+
+    def __init__(self, workflow_id: str, stuck: Mapping[str, Stuck]) -> None:
+        """Make everything a message may touch, for messages may come before `run` starts.
+
+        Args:
+            workflow_id: under which the workflow runs; keys are made of it.
+            stuck: by kind of duty, what an earlier run could not do.
+        """
+        self._workflow_id = workflow_id
+        self._position: Position | None = None
+        self._steps: dict[str, int] = {}
+        self._stuck = dict(stuck)
+        self._postponed: dict[str, datetime] = {kind: one.again_at for kind, one in stuck.items()}
+        self._asked: deque[Asked[Request]] = deque()
+
+    @property
+    @abstractmethod
+    def _attention(self) -> str | None:
+        """What an operator is asked for at present."""
+
+    @property
+    @abstractmethod
+    def _message_waits(self) -> bool:
+        """Something came that is not an update."""
+
+    @abstractmethod
+    def _next_duty(self) -> SomeDuty | None:
+        """The duty that is due, else the next to fall due."""
+
+    @abstractmethod
+    async def _perform(self, duty: SomeDuty) -> Position:
+        """Carry out a duty."""
+
+    @abstractmethod
+    async def _look(self) -> None:
+        """Learn from the ledger how things stand."""
+
+    @abstractmethod
+    def _stand(self, position: Position) -> None:
+        """Take in a position, and show it."""
+
+    @abstractmethod
+    async def _raise_attention(self, need: str) -> None:
+        """Ask an operator for something, next to what is asked already."""
+
+    @abstractmethod
+    async def _settle_attention(self, how: str, need: str | None = None) -> None:
+        """`need` is not asked any more; without it, nothing is."""
+
+    async def _do(self, duty: SomeDuty) -> None:
+        """Carry out one duty; one that cannot be done now is put off."""
+        before = self._position
+        try:
+            self._stand(await self._perform(duty))
+        except ActivityError as failed:
+            await self._put_off(duty, reason_of(failed))
+            return
+        still = self._next_duty()
+        if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
+            # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
+            await self._put_off(duty, "it made no difference")
+        elif stuck := self._stuck.pop(duty.kind, None):
+            await self._settle_attention(f"done at last: {duty.why}", stuck.need)
+
+    async def _put_off(self, duty: SomeDuty, reason: str) -> None:
+        before = self._stuck.get(duty.kind)
+        said = before is not None and before.need in (self._attention or "")
+        need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
+        stuck = stuck_again(before, before.need if before and said else need, workflow.now())
+        self._stuck[duty.kind], self._postponed[duty.kind] = stuck, stuck.again_at
+        if said:
+            await self._look()  # nothing more is to be said
+        else:
+            await self._raise_attention(need)
+
+    async def _or_tell(self, message: Awaitable[None], what: str) -> None:
+        """Deal with a message. One that cannot be dealt with must not end the workflow: an operator is told."""
+        try:
+            await message
+        except ActivityError as failed:
+            await self._raise_attention(f"Could not {what}: {reason_of(failed)}. Mend the cause, and send it again.")
+
+    async def _ask(self, request: Request) -> Any:
+        """Hand an update to the main loop, and wait for its reply."""
+        asked = Asked(request)
+        self._asked.append(asked)
+        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
+        if asked.refused:
+            raise asked.refused
+        return asked.reply
+
+    async def _wait_for(self, duty: SomeDuty | None) -> None:
+        """Sleep until the duty falls due, a message comes, or the UI's cancel button is pressed."""
+        timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
+        try:
+            await workflow.wait_condition(
+                lambda: self._message_waits or bool(self._asked),
+                timeout=timeout,
+                timeout_summary=None if duty is None else duty.why[:180],
+            )
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            # The request stays readable in `cancellation_reason`; the loop finds it there, and decides.
+            if task := asyncio.current_task():
+                task.uncancel()
+
+    async def _handlers_done(self) -> bool:
+        """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
+        await run_to_completion(workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished()))
+        return not self._asked
+
+    async def _step(self, activity: Callable[[Any, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
+        """Run one activity to its end, whoever cancels meanwhile."""
+        limits = OUTSIDE if activity in self.NEEDS_OTHERS else IN_THE_BOOKS
+        return await run_to_completion(
+            workflow.execute_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=limits.start_to_close,
+                schedule_to_close_timeout=limits.schedule_to_close,
+                heartbeat_timeout=limits.heartbeat,
+                retry_policy=limits.retry,
+                summary=summary[:180],
+            )
+        )
+
+    def _key(self, step: str) -> str:
+        """Workflow id, step, run, and how often the run took it: what the ledger knows this fact by.
+
+        What the outside world knows an effect by (payment, parcel, notice) is made of the effect itself.
+        """
+        number = self._steps[step] = self._steps.get(step, 0) + 1
+        return f"{self._workflow_id}/{step.replace(' ', '-')}/{workflow.info().run_id[:8]}.{number}"

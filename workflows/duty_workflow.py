@@ -96,7 +96,8 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
             await self._put_off(duty, reason_of(failed))
             return
         still = self._next_duty()
-        if self._position == before and still and still.kind is duty.kind and still.at <= workflow.now():
+        same = self._position == before and not self._message_waits
+        if same and still and still.kind is duty.kind and still.at <= workflow.now():
             # Never turn in circles: a duty that changes nothing is a defect, or somebody else's turn.
             await self._put_off(duty, "it made no difference")
         elif stuck := self._stuck.pop(duty.kind, None):
@@ -112,6 +113,12 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
             await self._look()  # nothing more is to be said
         else:
             await self._raise_attention(need)
+
+    async def _give_up_stuck(self, why: str) -> None:
+        """It is over, so nobody needs to mend what could not be done."""
+        while self._stuck:
+            _, stuck = self._stuck.popitem()
+            await self._settle_attention(why, stuck.need)
 
     async def _or_tell(self, message: Awaitable[None], what: str) -> None:
         """Deal with a message. One that cannot be dealt with must not end the workflow: an operator is told."""

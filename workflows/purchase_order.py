@@ -83,6 +83,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
                 await self._do(duty)
             elif is_over(self._standing):
+                await self._give_up_stuck("the order is over")
                 if await self._handlers_done() and not self._message_waits:
                     return self._standing
             else:

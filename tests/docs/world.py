@@ -130,7 +130,7 @@ async def _position(dsn: str, one: str) -> dict[str, Any]:
 def checkout(made: Path, free_port: Callable[[], int]) -> Generator[Terminal]:
     """A folder that looks like a checkout after `make run` has made its `.venv`; nothing runs in it yet."""
     (made / ".venv").symlink_to(sys.prefix)
-    (made / "examples").symlink_to(ROOT / "examples")
+    shutil.copytree(ROOT / "examples", made / "examples")
     (made / "bin").mkdir()
     curl = made / "bin" / "curl"
     curl.write_text(

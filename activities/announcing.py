@@ -37,9 +37,11 @@ async def tell(ledger: Ledger, owed_by: str, at: datetime) -> int:
                 await _tell_one(client, announcement)
 
         await asyncio.gather(*(one(announcement) for announcement in owed))
-        await announcements.told(ledger, [a.announcement_id for a in owed], at=at)
-        told += len(owed)
+        marked = await announcements.told(ledger, [a.announcement_id for a in owed], at=at)
+        told += marked
         activity.heartbeat(told)
+        if not marked:
+            break  # whoever is owing them anew just now tells them
     return told
 
 

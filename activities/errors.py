@@ -20,7 +20,7 @@ class InTradeWords(Interceptor):
 
 class _Translating(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        from psycopg import DataError, IntegrityError, ProgrammingError
+        from psycopg import DataError, IntegrityError
         from psycopg import Error as DatabaseError
         from pydantic import ValidationError
 
@@ -36,20 +36,19 @@ class _Translating(ActivityInboundInterceptor):
         except (Refused, Undecodable, Unsupported) as final:
             raise ApplicationError(str(final), type=type(final).__name__, non_retryable=True) from None
         except BooksDoNotBalance as defect:
-            # Nothing was written. The duty is put off, an operator told, and it is tried again after a while.
-            raise ApplicationError(str(defect), type="BooksDoNotBalance", non_retryable=True) from None
+            # Nothing was written. What is HOPELESS is for the workflow to say (`workflows.durably`).
+            raise ApplicationError(str(defect), type="BooksDoNotBalance") from None
         except DatabaseError as trouble:
             # PostgreSQL's own words, without its DETAIL, which quotes the row.
             words = str(trouble).partition("DETAIL:")[0].strip()
             # What the database will not take now it will not take in a second; what it could not do just now, it may.
-            hopeless = isinstance(trouble, DataError | IntegrityError | ProgrammingError)
-            raise ApplicationError(words, type=type(trouble).__name__, non_retryable=hopeless) from None
+            # A table or a right that is missing is no reason to give up: the database is being migrated, or mended.
+            hopeless = next((kind for kind in (DataError, IntegrityError) if isinstance(trouble, kind)), None)
+            raise ApplicationError(words, type=(hopeless or type(trouble)).__name__) from None
         except Retryable as later:
             raise ApplicationError(str(later), type="Retryable", next_retry_delay=later.after) from None
         except Unknown as unknown:
             raise ApplicationError(str(unknown), type="Unknown") from None
         except ValidationError as defect:
             wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in defect.errors())
-            raise ApplicationError(
-                f"{defect.title} cannot be read: {wrong}", type="ValidationError", non_retryable=True
-            ) from None
+            raise ApplicationError(f"{defect.title} cannot be read: {wrong}", type="ValidationError") from None

@@ -97,9 +97,10 @@ def _reason(position: BackorderPosition, step: NotifyStep) -> str:
 
 
 def _declined(position: BackorderPosition) -> list[PaymentPosition]:
-    """Charges that were declined, oldest first."""
+    """The tries that were declined of what was declined last (the deposit, or one parcel), oldest first."""
     taking = (p for p in position.payments if p.kind is not PaymentKind.REFUND)
-    return sorted((p for p in taking if p.state is PaymentState.DECLINED), key=_settled)
+    declined = sorted((p for p in taking if p.state is PaymentState.DECLINED), key=_settled)
+    return [p for p in declined if (p.kind, p.parcel_id) == (declined[-1].kind, declined[-1].parcel_id)]
 
 
 def _settled(payment: PaymentPosition) -> datetime:

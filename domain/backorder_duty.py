@@ -58,6 +58,7 @@ class DutyKind(StrEnum):
     CHARGE_DEPOSIT = "charge deposit"
     SOURCE = "source"
     ASK_OPERATOR = "ask operator"
+    STOP_ASKING = "stop asking"
     PLAN_PARCEL = "plan parcel"
     CHARGE = "charge"
     TELL_PAYMENT_PROBLEM = "tell payment problem"
@@ -86,6 +87,8 @@ class Duty(Frozen):
     """The provider's key: the same while one try is unsettled, a new one for the try after a decline."""
     amount: Decimal | None = None
     by: CancelledBy | None = None
+    need: str = ""
+    """What STOP_ASKING takes back."""
 
 
 def local_day(moment: datetime, zone: str) -> date:
@@ -151,6 +154,8 @@ def next_duty(
 def _duties(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
     if position.closed_at:
         return
+    if not position.unsourced and _no_supplier(position) in (position.attention or ""):
+        yield Duty(kind=DutyKind.STOP_ASKING, at=now, why="no supplier is needed", need=_no_supplier(position))
     if position.cancel_requested_at and position.open:
         yield Duty(kind=DutyKind.UNWIND, at=now, why="undo what was done for it")
     yield from _tell_shipped(position, now)
@@ -180,8 +185,14 @@ def _tell_shipped(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
 
 def _shipped_untold(position: BackorderPosition) -> list[ParcelPosition]:
     """The parcels the carrier holds of which the customer was not told, oldest first."""
-    told = sum(1 for n in position.notices if n.kind is NoticeKind.SHIPPED)
-    return [p for p in position.parcels if p.state is ParcelState.POSSESSED][told:]
+    told = {_number(n.notice_id) for n in position.notices if n.kind is NoticeKind.SHIPPED}
+    held = [p for p in position.parcels if p.state is ParcelState.POSSESSED]
+    return [p for p in held if _number(p.parcel_id) not in told]
+
+
+def _number(numbered: str) -> str:
+    """The last part of an id: the notice of a parcel has the parcel's number."""
+    return numbered.rpartition("/")[2]
 
 
 def _wind_up(position: BackorderPosition, now: datetime) -> Iterator[Duty]:
@@ -244,14 +255,10 @@ def _deposit(position: BackorderPosition, policy: Policy, now: datetime) -> Iter
 def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
     if not position.unsourced:
         return
-    terms = policy.sourcing
+    terms, asked = policy.sourcing, _no_supplier(position)
     if not position.sourcing_tries or position.last_sourced_at is None:
         yield Duty(kind=DutyKind.SOURCE, at=now, why=f"find supply for {position.unsourced} units")
         return
-    asked = (
-        f"No supplier is left for {position.unsourced} of {position.sku}. Add one to the catalogue, or resolve "
-        "with 'retry' to ask the same suppliers again, or with 'cancel' to give the money back."
-    )
     if position.sourcing_tries >= terms.attention_after_tries and asked not in (position.attention or ""):
         yield Duty(kind=DutyKind.ASK_OPERATOR, at=now, why=asked)
     yield Duty(
@@ -266,6 +273,14 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
             why="no supplier was found in time; the seller cancels",
             by=CancelledBy.SELLER,
         )
+
+
+def _no_supplier(position: BackorderPosition) -> str:
+    """What an operator is asked for when a search found nobody."""
+    return (
+        f"No supplier is left for {position.sku}. Add one to the catalogue, or resolve with 'retry' to ask the same "
+        "suppliers again, or with 'cancel' to give the money back."
+    )
 
 
 def _parcels(position: BackorderPosition, policy: Policy, now: datetime) -> Iterator[Duty]:
@@ -345,15 +360,16 @@ def _take_money(
             parcel_id=parcel_id,
         )
         return
-    if not any(n.kind is NoticeKind.PAYMENT_PROBLEM for n in position.notices):
+    last = declined[-1].settled_at or declined[-1].requested_at
+    first = declined[0].settled_at or declined[0].requested_at
+    # What was told of a deposit, or of an earlier parcel, says nothing of this one.
+    if not any(n.kind is NoticeKind.PAYMENT_PROBLEM and n.sent_at >= first for n in position.notices):
         yield Duty(
             kind=DutyKind.TELL_PAYMENT_PROBLEM,
             at=now,
             why="tell the customer that the charge was declined",
             notice=NoticeKind.PAYMENT_PROBLEM,
         )
-    last = declined[-1].settled_at or declined[-1].requested_at
-    first = declined[0].settled_at or declined[0].requested_at
     if len(declined) <= len(terms.retry_after):
         yield Duty(
             kind=kind,

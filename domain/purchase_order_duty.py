@@ -28,6 +28,7 @@ class PurchaseOrderDutyKind(StrEnum):
     CHASE = "chase"
     WITHDRAW = "withdraw"
     ASK_OPERATOR = "ask operator"
+    STOP_ASKING = "stop asking"
     REDUCE = "reduce"
     GIVE_UP_CHANGE = "give up change"
     TELL_OVERDUE = "tell overdue"
@@ -42,6 +43,8 @@ class PurchaseOrderDuty(Frozen):
     why: str
     """In plain words, for the people who watch."""
     operation_id: str | None = None
+    need: str = ""
+    """What STOP_ASKING takes back."""
 
 
 def next_duty(
@@ -69,6 +72,8 @@ def is_over(position: PurchaseOrderPosition) -> bool:
 
 def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool) -> Iterator[PurchaseOrderDuty]:
     kind = PurchaseOrderDutyKind
+    if (position.acknowledged_at or is_over(position)) and _silent(position) in (position.attention or ""):
+        yield PurchaseOrderDuty(kind=kind.STOP_ASKING, at=now, why="the supplier spoke", need=_silent(position))
     if is_over(position):
         return
     if position.frozen_at is None:
@@ -147,19 +152,20 @@ def _silence(position: PurchaseOrderPosition, place: OperationPosition) -> Itera
         yield PurchaseOrderDuty(
             kind=PurchaseOrderDutyKind.WITHDRAW, at=due, why="the supplier stays silent: withdraw the order"
         )
-    elif position.attention is None and position.pending is None:
-        yield PurchaseOrderDuty(
-            kind=PurchaseOrderDutyKind.ASK_OPERATOR,
-            at=due,
-            why=(
-                f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. "
-                "Call them; then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
-            ),
-        )
+    elif position.pending is None and _silent(position) not in (position.attention or ""):
+        yield PurchaseOrderDuty(kind=PurchaseOrderDutyKind.ASK_OPERATOR, at=due, why=_silent(position))
     if position.overdue_told_at is None and position.chases >= terms.chase_at_most:
         yield PurchaseOrderDuty(
             kind=PurchaseOrderDutyKind.TELL_OVERDUE, at=due, why="tell the backorders that their date is unknown"
         )
+
+
+def _silent(position: PurchaseOrderPosition) -> str:
+    """What an operator is asked for when the last chase was in vain."""
+    return (
+        f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. "
+        "Call them; then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
+    )
 
 
 def _overdue(position: PurchaseOrderPosition) -> Iterator[PurchaseOrderDuty]:

@@ -76,6 +76,7 @@ async def from_supplier(
         message = Inward(body=await request.body(), headers=_headers(request))
         connector.verify(message)
     except WronglySetUp as ours:
+        # Told before anything is proven, so that a supplier's message is sent again and not lost.
         log.warning("a message of supplier %s cannot be taken: %s", supplier_id, ours)
         raise unavailable("we cannot take messages of this supplier just now") from ours
     except (NotFound, Unsupported, Undecodable) as stranger:

@@ -58,10 +58,14 @@ async def owed(ledger: Ledger, owed_by: str, limit: int) -> list[Announcement]:
         return await fetch(connection, Announcement, _OWED, (owed_by, limit))
 
 
-async def told(ledger: Ledger, ids: Sequence[int], *, at: datetime) -> None:
-    """These were told. One that was owed anew meanwhile has another id and stays owed."""
+async def told(ledger: Ledger, ids: Sequence[int], *, at: datetime) -> int:
+    """These were told. One that was owed anew meanwhile has another id and stays owed.
+
+    Returns:
+        How many are marked now; those that somebody else is owing anew just now are left to him.
+    """
     async with ledger.look() as connection:
-        await connection.execute(_TOLD, (at, list(ids)))
+        return (await connection.execute(_TOLD, (at, list(ids)))).rowcount
 
 
 async def owed_total(ledger: Ledger) -> int:

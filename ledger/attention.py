@@ -21,8 +21,8 @@ def _settle(table: LiteralString, key: LiteralString) -> LiteralString:
     return f"""
         update {table} asked set attention = rest.needs,
                                  attention_since = case when rest.needs is not null then asked.attention_since end
-        from (select nullif(btrim(replace(replace(attention, coalesce(%(need)s, attention), ''), '  ', ' ')), '')
-                     as needs
+        from (select nullif(btrim(replace(
+                         ' ' || attention || ' ', ' ' || coalesce(%(need)s, attention) || ' ', ' ')), '') as needs
               from {table} where {key} = %(id)s for no key update) rest
         where {key} = %(id)s and attention is not null
     """

@@ -33,7 +33,7 @@ _CHARGE = """
     select %(payment_id)s, b.backorder_id, 'charge', 'requested', q.charge_amount, b.currency, q.parcel_id, %(at)s
     from parcel q join backorder b using (backorder_id)
     where q.parcel_id = %(parcel_id)s and q.backorder_id = %(id)s and q.voided_at is null and q.charge_amount > 0
-      and b.closed_at is null
+      and b.closed_at is null and b.cancel_requested_at is null
 """
 _REFUND = """
     insert into payment (payment_id, backorder_id, kind, state, amount, currency, refunds, requested_at)

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
         TextStep,
     )
     from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
-    from domain.backorder_position import Answer, BackorderPosition, CancelledBy, NoticeKind, ParcelState
+    from domain.backorder_position import Answer, BackorderPosition, CancelledBy, NoticeKind
     from workflows import backorder_contract as contract
     from workflows.backorder_contract import (
         BackorderInput,
@@ -47,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.backorder_story import current_details
     from workflows.durably import reason_of, run_to_completion, text_of
-    from workflows.duty_workflow import Asked, DutyWorkflow
+    from workflows.duty_workflow import ASK_AGAIN_AFTER, Asked, DutyWorkflow
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
 
@@ -59,6 +59,7 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
     NEEDS_OTHERS = frozenset(
         {Do.take_payment, Do.refund, Do.book_parcel, Do.void_parcels, Do.settle_payments, Do.check_carrier, Do.notify}
     )
+    NEVER_GIVEN_UP = frozenset({Do.look, Do.request_cancel, Do.raise_attention, Do.settle_attention})
 
     @workflow.init
     def __init__(self, order: BackorderInput) -> None:
@@ -232,6 +233,8 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
                 CancelRequest(by=CancelledBy.SELLER, reason=request.note or "an operator cancelled")
             )
         await self._settle_attention(about)
+        if request.resolution is Resolution.DISMISS:
+            self._postponed[DutyKind.ASK_OPERATOR] = workflow.now() + ASK_AGAIN_AFTER
         asked.reply = self.standing()
 
     def _reply_to_cancels(self) -> None:
@@ -251,6 +254,9 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             )
         if kind is DutyKind.ASK_OPERATOR:
             await self._raise_attention(about)
+            return self._standing
+        if kind is DutyKind.STOP_ASKING:
+            await self._settle_attention(about, duty.need)
             return self._standing
         if kind is DutyKind.CHECK_CARRIER:
             self._postponed[kind] = workflow.now() + timedelta(days=1)
@@ -280,8 +286,10 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
         The second step waits for the books however long they are gone. A try whose mail left but was not known to have
         left is made again under the same id, with the same Message-ID.
         """
-        told = sum(1 for sent in self._standing.notices if sent.kind is notice)
-        notice_id = f"{contract.workflow_id(self._id)}/{notice}/{told + 1}"
+        number = str(sum(1 for sent in self._standing.notices if sent.kind is notice) + 1)
+        if notice is NoticeKind.SHIPPED and duty.parcel_id:
+            number = duty.parcel_id.rpartition("/")[2]  # by which `next_duty` knows which parcels were told of
+        notice_id = f"{contract.workflow_id(self._id)}/{notice}/{number}"
         if duty.promised is not None:
             notice_id += f"/{duty.promised}"  # another date is another notice
         of: dict[str, Any] = {"duty": duty, "policy": self._policy, "notice_id": notice_id}
@@ -378,8 +386,6 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
     def _stand(self, position: BackorderPosition) -> None:
         """Take in a position, and show it: search attributes for lists, details for whoever opens this workflow."""
         self._position = position
-        if any(p.state is ParcelState.POSSESSED for p in position.parcels):
-            self._postponed.pop(DutyKind.CHECK_CARRIER, None)
         suppliers = tuple(sorted({c.supplier_id for c in position.claims}))
         orders = tuple(sorted({c.po_number for c in position.claims}))
         promised = _start_of(position.current_promise or position.promised_by)

@@ -12,6 +12,19 @@ from temporalio.exceptions import ActivityError
 T = TypeVar("T")
 
 
+HOPELESS = ("BooksDoNotBalance", "DataError", "IntegrityError", "ValidationError")
+"""Failures of the books (`activities.errors`) that trying again at once does not mend: a duty that meets one is put
+off, and an operator is told."""
+
+
+def _again_and_again(*but: str) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(milliseconds=500),
+        maximum_interval=timedelta(seconds=30),
+        non_retryable_error_types=but,
+    )
+
+
 @dataclass(frozen=True)
 class Limits:
     """Time limits of one kind of step."""
@@ -21,15 +34,15 @@ class Limits:
     """Two exchanges at most (look up, then send), each of which ends by itself before."""
     heartbeat: timedelta = timedelta(seconds=15)
     """`activities.heartbeats` says that a step lives; without it for this long, another worker takes it."""
-    retry: RetryPolicy = field(
-        default_factory=lambda: RetryPolicy(
-            initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)
-        )
-    )
+    retry: RetryPolicy = field(default_factory=lambda: _again_and_again(*HOPELESS))
 
 
 IN_THE_BOOKS = Limits(schedule_to_close=None)
 """Steps that only need the ledger wait for it, however long it is gone: without the books nothing can be decided."""
+
+NEVER_GIVEN_UP = Limits(schedule_to_close=None, retry=_again_and_again())
+"""Steps whose failure nobody is left to deal with: even a defect of ours holds the workflow up until it is mended, and
+never ends it. The Temporal UI shows the step and what it fails with."""
 
 OUTSIDE = Limits(schedule_to_close=timedelta(minutes=5))
 """Steps that need somebody outside are bounded, so that one who is down holds up nothing else: the duty is put off,

@@ -16,7 +16,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from domain.duties import SomeDuty, Stuck, stuck_again
-from workflows.durably import IN_THE_BOOKS, OUTSIDE, reason_of, run_to_completion
+from workflows.durably import IN_THE_BOOKS, NEVER_GIVEN_UP, OUTSIDE, reason_of, run_to_completion
+
+ASK_AGAIN_AFTER = timedelta(days=1)
+"""How long an operator is left in peace who dismissed what is still needed."""
 
 Position = TypeVar("Position")
 Request = TypeVar("Request")
@@ -38,6 +41,9 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
 
     NEEDS_OTHERS: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
     """The steps that call somebody outside; all others need the ledger alone."""
+
+    NEVER_GIVEN_UP: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
+    """The steps that `run` itself takes, or by which a failure is told: theirs would end the workflow."""
 
     def __init__(self, workflow_id: str, stuck: Mapping[str, Stuck]) -> None:
         """Make everything a message may touch, for messages may come before `run` starts.
@@ -160,6 +166,8 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
     async def _step(self, activity: Callable[[Any, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
         """Run one activity to its end, whoever cancels meanwhile."""
         limits = OUTSIDE if activity in self.NEEDS_OTHERS else IN_THE_BOOKS
+        if activity in self.NEVER_GIVEN_UP:
+            limits = NEVER_GIVEN_UP
         return await run_to_completion(
             workflow.execute_activity_method(
                 activity,

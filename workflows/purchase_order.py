@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import purchase_order_contract as contract
     from workflows.durably import reason_of, text_of
-    from workflows.duty_workflow import Asked, DutyWorkflow
+    from workflows.duty_workflow import ASK_AGAIN_AFTER, Asked, DutyWorkflow
     from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
     from workflows.purchase_order_story import current_details
 
@@ -47,6 +47,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
     """Keeps one purchase order. Started by whoever opened it in the ledger; woken again by a late receipt."""
 
     NEEDS_OTHERS = frozenset({Do.deliver, Do.chase})
+    NEVER_GIVEN_UP = frozenset({Do.apply_messages, Do.raise_attention, Do.settle_attention})
 
     @workflow.init
     def __init__(self, start: PurchaseOrderInput) -> None:
@@ -77,7 +78,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             elif self._cancel_unheeded:
                 self._button_heeded = self._withdrawing = True
             elif self._withdrawing and self._may_withdraw:
-                await self._withdraw()
+                await self._or_tell(self._withdraw(), f"withdraw {self._po_number}")
             elif self._withdrawn and self._withdrawal_refused:
                 await self._tell_refusal()
             elif (duty := self._next_duty()) and duty.at <= workflow.now():
@@ -179,6 +180,8 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             self._stand(await self._step(Do.close_short, PurchaseOrderStep(**self._about("close-short")), about))
         self._postponed.clear()
         await self._settle_attention(about)
+        if decision is PurchaseOrderResolution.DISMISS:
+            self._postponed[PurchaseOrderDutyKind.ASK_OPERATOR] = workflow.now() + ASK_AGAIN_AFTER
         if decision is PurchaseOrderResolution.WITHDRAW:
             self._withdrawing = True
             if self._may_withdraw:  # else as soon as it is known whether the order reached the supplier
@@ -224,6 +227,9 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         kind = duty.kind
         if kind is PurchaseOrderDutyKind.ASK_OPERATOR:
             await self._raise_attention(duty.why)
+            return self._standing
+        if kind is PurchaseOrderDutyKind.STOP_ASKING:
+            await self._settle_attention(duty.why, duty.need)
             return self._standing
         if kind is PurchaseOrderDutyKind.REDUCE:
             return await self._reduce(duty)

@@ -60,7 +60,7 @@ def test_a_supplier_acknowledges_by_webhook_and_goods_are_received_by_a_temporal
     demo: Terminal, readme: dict[str, str], kettle: str
 ) -> None:
     demo.write("acknowledge.py", readme["acknowledge"])
-    assert "released" in _typed(demo, readme["release"]).out
+    assert "goes out now" in _typed(demo, readme["release"]).out
     po_number = demo.status(kettle)["claims"][0]["po_number"]
     demo.until(po_number, lambda p: any(o["state"] == "delivered" for o in p["operations"]))
     answered = _typed(demo, readme["run-acknowledge"])

@@ -175,6 +175,9 @@ def test_without_a_supplier_an_operator_is_asked_once_next_to_whatever_else_is_a
     assert duty(other).kind is DutyKind.ASK_OPERATOR
     asked = nobody.model_copy(update={"attention": f"a mail cannot leave {asking.why}", "attention_since": MONDAY})
     assert due(asked) == (DutyKind.SOURCE, MONDAY + 6 * HOUR)
+    found = on_order(attention=asked.attention, attention_since=MONDAY)
+    assert (duty(found).kind, duty(found).need) == (DutyKind.STOP_ASKING, asking.why)
+    assert duty(found.model_copy(update={"attention": "a mail cannot leave"})).kind is not DutyKind.STOP_ASKING
 
 
 def test_two_weeks_after_an_operator_was_asked_for_a_supplier_the_seller_cancels() -> None:
@@ -219,6 +222,13 @@ def test_a_declined_charge_is_told_once_and_tried_again_under_a_new_key() -> Non
     assert (found.kind, found.at, found.payment_id) == (DutyKind.CHARGE, MONDAY + 12 * HOUR, "B/parcel/1/charge/2")
 
 
+def test_a_charge_declined_after_the_customer_was_told_of_another_is_told_too() -> None:
+    earlier = notice("payment_problem", MONDAY - 30 * DAY)  # of the deposit, or of an earlier parcel
+    assert duty(here(parcel(), payments=(payment("declined"),), notices=(CONFIRMED, earlier))).kind is (
+        DutyKind.TELL_PAYMENT_PROBLEM
+    )
+
+
 def test_goods_whose_charge_stays_declined_are_held_for_a_week() -> None:
     tries = tuple(payment("declined", number) for number in range(1, 5))
     position = here(parcel(), payments=tries, notices=(CONFIRMED, notice("payment_problem")))
@@ -252,7 +262,17 @@ def test_money_goes_back_before_the_customer_is_told_and_only_then_it_closes() -
 
 def test_a_shipped_backorder_is_told_so_and_closed() -> None:
     assert duty(gone()).kind is DutyKind.TELL_SHIPPED
-    assert duty(gone(notices=(CONFIRMED, notice("shipped")))).kind is DutyKind.CLOSE
+    assert duty(gone(notices=(CONFIRMED, notice("shipped", notice_id="backorder/B/shipped/1")))).kind is DutyKind.CLOSE
+
+
+def test_each_parcel_is_told_of_whichever_the_carrier_takes_first() -> None:
+    second = here(parcel("booked", 1), parcel("possessed", 2), notices=(CONFIRMED,))
+    assert (duty(second).kind, duty(second).parcel_id) == (DutyKind.TELL_SHIPPED, "B/parcel/2")
+    both = gone(
+        parcels=(parcel("possessed", 1), parcel("possessed", 2)),
+        notices=(CONFIRMED, notice("shipped", notice_id="backorder/B/shipped/2")),
+    )
+    assert (duty(both).kind, duty(both).parcel_id) == (DutyKind.TELL_SHIPPED, "B/parcel/1")
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,11 @@ def test_a_supplier_that_stays_silent_and_cannot_be_withdrawn_from_ends_at_an_op
     position = placed(chases=2, last_chased_at=MONDAY, terms=terms)
     assert kind_at(position) == (Kind.ASK_OPERATOR, MONDAY + DAY)
     assert "close_short" in duty(position).why
-    asked = position.model_copy(update={"attention": "call them", "overdue_told_at": MONDAY})
+    need = duty(position).why
+    asked = position.model_copy(update={"attention": f"a mail cannot leave {need}", "overdue_told_at": MONDAY})
     assert next_duty(asked, MONDAY + 9 * DAY) is None
+    spoke = asked.model_copy(update={"acknowledged_at": MONDAY})
+    assert (duty(spoke).kind, duty(spoke).need) == (Kind.STOP_ASKING, need)
 
 
 def test_an_acknowledged_order_waits_for_its_goods_and_some_grace() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -89,20 +88,19 @@ def _as_text(value: object) -> str:
     return TypeAdapter(dict[str, object]).dump_json(value).decode() if isinstance(value, dict) else str(value)
 
 
-async def test_it_serves_as_a_process_until_it_is_told_to_stop(shop: Shop, tmp_path: Path) -> None:
+async def test_it_serves_as_a_process_until_it_is_told_to_stop(
+    shop: Shop, tmp_path: Path, unused_tcp_port: int
+) -> None:
     settings = shop.world.settings
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     environment = {f"PROMISEKEEPER_{name.upper()}": _as_text(value) for name, value in settings} | {
-        "PROMISEKEEPER_GATEWAY_PORT": str(port),
+        "PROMISEKEEPER_GATEWAY_PORT": str(unused_tcp_port),
         "TEMPORAL_ADDRESS": shop.client.service_client.config.target_host,
     }
     with (tmp_path / "log").open("wb") as log:
         process = await _gateway(environment, stderr=log)
         try:
             async with httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", headers=KEY, timeout=30, trust_env=False
+                base_url=f"http://127.0.0.1:{unused_tcp_port}", headers=KEY, timeout=30, trust_env=False
             ) as door:
                 await _until_ready(door, process)
                 assert (await door.get("/backorders/no-such")).status_code == 404

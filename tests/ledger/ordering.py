@@ -47,7 +47,8 @@ class AnyShop(Protocol):
 
 IDLE_STOCK = """
     select s.sku from stock s join backorder b using (sku)
-    where s.on_hand > s.allocated and b.unsourced > 0 and b.cancel_requested_at is null
+    where s.on_hand > s.allocated and b.unsourced > 0
+      and b.cancel_requested_at is null and b.last_sourced_at is not null
 """
 
 

@@ -125,6 +125,17 @@ async def test_attention_is_raised_and_settled(shop: Shop) -> None:
     assert (settled.attention, settled.attention_since) == (None, None)
 
 
+async def test_settling_one_need_leaves_the_words_of_the_others_as_they_are(shop: Shop) -> None:
+    await shop.accept("a")
+    said = "They said:  no."  # what others say is not ours to tidy, and is settled by the very words it was raised in
+    for key, what in enumerate((said, "Find a supplier.", "Refind a supplier.")):
+        await backorders.raise_attention(shop.ledger, "a", key=f"raise-{key}", at=NOW, what=what)
+    rest = await backorders.settle_attention(shop.ledger, "a", key="k1", at=NOW, how="found", need="Find a supplier.")
+    assert rest.attention == f"{said} Refind a supplier."
+    rest = await backorders.settle_attention(shop.ledger, "a", key="k2", at=NOW, how="answered", need=said)
+    assert rest.attention == "Refind a supplier."
+
+
 async def test_an_open_backorder_cannot_be_closed(shop: Shop) -> None:
     await shop.accept("a")
     with pytest.raises(BooksDoNotBalance, match="1 units are open"):

@@ -64,12 +64,11 @@ ON_ORDER: LiteralString = """
 """
 AGREED: LiteralString = "select from outbox where kind <> 'place' and verdict in ('accepted', 'partly')"
 SET_ASIDE = "select outcome from inbox_event where outcome ^@ 'not applied:'"
-# Whoever gave goods back because a charge was declined waits on purpose, and who was never sourced has not asked yet.
+# Who was never sourced has not asked yet: its deposit may still be unpaid.
 IDLE_STOCK = """
     select s.sku, b.backorder_id from stock s join backorder b using (sku)
     where s.on_hand > s.allocated and b.unsourced > 0
     and b.cancel_requested_at is null and b.last_sourced_at is not null
-    and not exists (select from journal where subject = 'backorder/' || b.backorder_id and kind = 'goods released')
 """
 
 
@@ -179,10 +178,6 @@ class Trade:
         if step.how % 2:
             await self._void_booked(one)
         await supply.release_supply(self.ledger, one, key=self.key(step, one), at=self.at, refund_deadline=REFUND_BY)
-
-    async def give_goods_back(self, step: Step) -> None:
-        one = await self.backorder(step, "b.allocated > 0")
-        await supply.release_goods(self.ledger, one, key=self.key(step, one), at=self.at)
 
     async def forgive(self, step: Step) -> None:
         one = await self.backorder(step)
@@ -399,7 +394,6 @@ OFTEN = ("enter", "enter", "enter", "freeze", "send", "acknowledge", "arrive", "
 OFTEN += ("give_back", "answer", "answer")
 SELDOM = (
     "find_supply",
-    "give_goods_back",
     "forgive",
     "cancel",
     "close",

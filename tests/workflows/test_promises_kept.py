@@ -1,10 +1,10 @@
 """The happy paths: promised, ordered, merged, split, received, charged, shipped."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from devstack.simulators.settings import StepLine
-from tests.workflows.shop import Shop
+from tests.workflows.shop import Shop, eventually
 
 
 async def test_a_backorder_is_bought_received_charged_and_shipped(shop: Shop) -> None:
@@ -101,6 +101,25 @@ async def test_one_backorder_is_split_over_two_suppliers_when_the_first_confirms
     await shop.parcel_taken(parcel=2)
     position = await shop.closed()
     assert (position.shipped, sum(p.amount for p in position.payments)) == (5, Decimal("254.40"))
+
+
+async def test_the_carrier_is_asked_once_a_day_about_a_parcel_that_follows_one_it_took(shop: Shop) -> None:
+    await shop.order(quantity=5, partial_shipment=True)
+    po_number = await shop.acknowledged()
+    await shop.supplier().advance("deliver", po_number, StepLine(line_no=1, good=2))
+    await shop.parcel_taken()
+    await shop.until(lambda p: p.shipped == 2)
+    await shop.supplier().advance("deliver", po_number)
+    position = await shop.until(lambda p: len(p.parcels) == 2 and p.parcels[1].booked_at is not None)
+    booked_at = position.parcels[1].booked_at or datetime.max.replace(tzinfo=UTC)
+    await shop.forward(shop.backorder(), timedelta(days=1, minutes=5))
+
+    async def asked() -> bool | None:
+        duty = (await shop.backorder().query("standing"))["next_duty"]
+        return datetime.fromisoformat(duty["at"]) > booked_at + timedelta(days=1, hours=12) or None
+
+    await eventually(asked, shop.position)
+    assert (await shop.position()).attention is None
 
 
 async def test_a_complete_shipment_waits_for_its_last_unit(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """A supplier whose connector cannot be built: the purchase order says so at once, and goes out when it is mended."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,7 +52,7 @@ async def test_the_cancel_button_on_an_order_whose_supplier_cannot_be_asked_tell
     await set_up(shop, api_key=f"env:{VARIABLE}")
     await shop.po(po_number).cancel()
     told = await shop.po_until(po_number, lambda p: p.attention is not None)
-    assert "cannot be asked by us to cancel" in str(told.attention)
+    assert re.search(r"asked (by us )?to cancel", str(told.attention))
     assert (await shop.po(po_number).describe()).status == WorkflowExecutionStatus.RUNNING
 
 

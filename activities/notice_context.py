@@ -86,7 +86,9 @@ def _reason(position: BackorderPosition, step: NotifyStep) -> str:
     """Why the date is what it is, as a clause; empty where nothing true can be added."""
     duty = step.duty
     if duty.notice is NoticeKind.ORDER_CONFIRMED:
-        return position.promise_basis if duty.promised else "no supplier has named one yet"
+        if duty.promised:
+            return position.promise_basis
+        return "no supplier has named one yet" if position.claims else "we are still looking for a supplier"
     if duty.notice in {NoticeKind.DATE_CHANGED, NoticeKind.FIRST_DELAY, NoticeKind.RENEWED_DELAY}:
         if duty.promised is None:
             return "no supplier has named one" if position.claims else "we have not found a supplier yet"

@@ -45,10 +45,15 @@ def load(file: Path, /) -> int:
         file: the catalogue, JSON, or TOML if its name ends in .toml.
     """
     catalogue = read_catalogue(file)
-    counts = asyncio.run(_load(catalogue))
+    counts, keep_stock = asyncio.run(_load(catalogue))
     for part in ("suppliers", "items", "supplier_items"):
         said = f"{part.replace('_', ' ')}: {counts[f'{part}_new']} new, {counts[f'{part}_changed']} changed"
         console().print(plain(said), soft_wrap=True)
+    if keep_stock:
+        one = keep_stock == 1
+        items = "1 item that is known already keeps" if one else f"{keep_stock} items that are known already keep"
+        note = f"note: on_hand is opening stock: {items} the stock {'it has' if one else 'they have'}"
+        progress_console().print(plain(note), soft_wrap=True)
     for warning in unset_variables(catalogue):
         progress_console().print(plain(f"warning: {warning}"), soft_wrap=True)
     return 0
@@ -84,6 +89,8 @@ def read_catalogue(path: Path) -> Catalogue:
         catalogue = Catalogue.model_validate(content)
     except ValidationError as refusal:
         for error in refusal.errors(include_url=False):
+            if error["type"] == "too_short" and error["input"]:
+                continue  # pydantic counts only entries that are right; what is wrong with the others is said anyway
             wrong += [_entry(content, error["loc"], line) for line in in_words(error).splitlines()]
         raise _unusable(path, wrong) from refusal
     wrong += [
@@ -117,7 +124,9 @@ def _content(path: Path) -> dict[str, object]:
     """The object in a file, as it stands there."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as unreadable:
+    except OSError as unreadable:
+        raise CommandFailed(f"{path} cannot be read: {unreadable.strerror or unreadable}") from unreadable
+    except UnicodeDecodeError as unreadable:
         raise CommandFailed(f"{path} cannot be read as UTF-8 text: {unreadable}") from unreadable
     toml = path.suffix.lower() == ".toml"
     try:
@@ -168,9 +177,12 @@ def _entry(content: Any, steps: Sequence[int | str], wrong: str) -> str:
     return f"{where}{f' ({named})' if named else ''}: {wrong}" if where else wrong
 
 
-async def _load(catalogue: Catalogue) -> dict[str, int]:
+async def _load(catalogue: Catalogue) -> tuple[dict[str, int], int]:
+    """How many entries are new and changed; and how many items are given stock that they keep from before."""
+    given = {item.sku for item in catalogue.items if "on_hand" in item.model_fields_set}
     async with open_ledger() as ledger:
-        return await book.load_catalogue(ledger, catalogue, at=datetime.now(UTC))
+        known = await book.known_skus(ledger)
+        return await book.load_catalogue(ledger, catalogue, at=datetime.now(UTC)), len(given & known)
 
 
 async def _show(supplier_id: str | None, *, as_json: bool) -> None:

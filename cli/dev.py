@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, LiteralString
+from typing import Annotated, Any, LiteralString
 
 import httpx
 import psycopg
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from cli.catalogue import read_catalogue
 from cli.errors import CommandFailed
+from cli.field_errors import in_words
 from cli.terminal import plain, table
 from devstack.ownership import FolderTakenError
 from devstack.ports import HOST, PortTakenError
@@ -81,7 +82,7 @@ def dev(
     console = Console()
     try:
         stack = Stack(
-            StackSettings(**given), read_catalogue(catalogue), _habits(catalogue.with_name("simulated_suppliers.json"))
+            _settings(given), read_catalogue(catalogue), _habits(catalogue.with_name("simulated_suppliers.json"))
         )
         screen = Screen(console, stack, orders)
 
@@ -101,6 +102,26 @@ def dev(
         OSError,
     ) as error:
         raise CommandFailed(str(error)) from error
+
+
+def _settings(given: Mapping[str, Any]) -> StackSettings:
+    """What the options give, and the environment where they say nothing.
+
+    Raises:
+        CommandFailed: one of them is wrong; the message names it as it was given.
+    """
+    try:
+        return StackSettings(**given)
+    except ValidationError as wrong:
+        said = [
+            f"{_as_given(str(error['loc'][0]), given)} {error['input']}: {in_words(error)}" for error in wrong.errors()
+        ]
+        raise CommandFailed("\n".join(said)) from wrong
+
+
+def _as_given(name: str, given: Mapping[str, Any]) -> str:
+    """An option, or the environment variable that stands for it."""
+    return f"--{name.replace('_', '-')}" if name in given else f"PROMISEKEEPER_DEV_{name.upper()}"
 
 
 def _habits(path: Path) -> Mapping[str, Habits]:

@@ -13,7 +13,8 @@ from io import TextIOWrapper
 from pathlib import Path
 
 import psycopg
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, CycloptsPanel, Group, UnusedCliTokensError
+from rich.console import RenderableType
 from temporalio.service import RPCError
 
 from cli.audit import audit
@@ -35,6 +36,14 @@ _ORDERS = Group("Orders in", sort_key=2)
 _WATCH = Group("Watch and decide", sort_key=3)
 _SET_UP = Group("Set up", sort_key=4)
 
+
+def _usage(error: CycloptsError) -> RenderableType:
+    """What is wrong with the words on the command line."""
+    if isinstance(error, UnusedCliTokensError):
+        return CycloptsPanel(f"too much was given: {' '.join(error.unused_tokens or [])}; --help says what is taken")
+    return CycloptsPanel(error)
+
+
 app = App(
     name="promisekeeper",
     help="Keeps the promises a shop makes about goods it does not have yet.",
@@ -44,6 +53,7 @@ app = App(
     exit_on_error=False,
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    error_formatter=_usage,
 )
 
 

@@ -6,6 +6,7 @@ semicolons or tabs, and may be quoted. JSON has one `Order` a line, or an array 
 JSON Lines are streamed, whatever their size; an array is read whole.
 """
 
+import codecs
 import csv
 import difflib
 import json
@@ -83,6 +84,10 @@ def each_line(path: Path, file_format: OrderFormat) -> Iterator[GoodLine | BadLi
     seen: dict[str, int] = {}
     # Undecodable bytes become lone surrogates, so that they spoil their own line and no other.
     try:
+        with path.open("rb") as raw:
+            if raw.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+                wanted = "CSV UTF-8" if file_format is OrderFormat.CSV else "UTF-8"
+                raise CommandFailed(f"{path} is UTF-16; save it as {wanted}")
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             for line in _READERS[file_format](path, file):
                 if isinstance(line, BadLine):

@@ -47,7 +47,8 @@ def backorder(position: BackorderPosition, story: Sequence[StoryLine], now: date
     for parcel in position.parcels:
         if parcel.state is not ParcelState.VOIDED:
             tracking = f", tracking {parcel.tracking}" if parcel.tracking else ""
-            facts.append(("Parcel", f"{parcel.quantity} units, {parcel.state.value}{tracking}"))
+            units = "1 unit" if parcel.quantity == 1 else f"{parcel.quantity} units"
+            facts.append(("Parcel", f"{units}, {parcel.state.value}{tracking}"))
     if step:
         facts.append(("Next", step.full(now)))
     _print_facts(facts, on)

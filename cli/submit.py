@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -74,6 +74,7 @@ def submit(
 
     Submitting a file again is harmless: what is known already is counted and left alone. Exit code 0: every line is a
     backorder now. 1: some lines were refused; they are listed, the others went. 2: nothing could be read or reached.
+    130: interrupted.
 
     Args:
         file: CSV, JSON Lines or JSON, told by its extension. `promisekeeper schema` describes them.
@@ -82,6 +83,8 @@ def submit(
         as_json: print JSON: how many of each, and every problem with its line, backorder_id, field and reason.
     """
     result = asyncio.run(submit_file(file, file_format=file_format, in_flight=in_flight, progress=progress_console()))
+    if not (result.started or result.known or result.refused):
+        say(f"{file} holds no orders", progress_console())
     if as_json:
         print(json.dumps(_as_data(result), ensure_ascii=False, indent=2))
     else:
@@ -115,14 +118,16 @@ async def submit_file(
     """
     chosen = file_format or format_of(path)
     async with AsyncExitStack() as open_until_done:
-        bar = open_until_done.enter_context(progress_bar(progress or Console(quiet=True)))
+        shown = progress or Console(quiet=True)
+        counts: Counter[Outcome] = Counter()
+        open_until_done.enter_context(_interruption_told(counts, shown))
+        bar = open_until_done.enter_context(progress_bar(shown))
         total = await _check(path, chosen, bar)
         if client is None:
             client = await temporal_client()
         if ledger is None and ledger_dsn():
             ledger = await open_until_done.enter_async_context(open_ledger())
         desk = _Desk(client, ledger, await _skus(ledger))
-        counts: Counter[Outcome] = Counter()
         refused: list[BadLine] = []
         task = bar.add_task(f"Submitting {path.name}", total=total)
 
@@ -143,6 +148,21 @@ async def submit_file(
                 "Submit the same file again: nothing starts twice."
             ) from several
     return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused))
+
+
+@contextmanager
+def _interruption_told(counts: Counter[Outcome], on: Console) -> Generator[None]:
+    """Ctrl-C leaves a person with a file half done, who has to know that it may be given again."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        # those that were on their way may have arrived all the same
+        say(
+            f"Interrupted after {counts[Outcome.STARTED]} were started, and perhaps a few more. "
+            "Submit the same file again: nothing starts twice.",
+            on,
+        )
+        raise
 
 
 def report(result: Submitted, on: Console) -> None:
@@ -279,11 +299,11 @@ class _Desk:
 
 
 def _nonsense(order: Order) -> Problem | None:
-    """What is wrong with its dates."""
+    """What is wrong with its amounts or dates."""
     try:
         refuse_nonsense(order, datetime.now(UTC))
     except OrderRefused as refusal:
-        return Problem("ordered_at" if "ordered_at" in str(refusal) else "promised_by", str(refusal))
+        return Problem(refusal.field, str(refusal))
     return None
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+LINE_EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 NARROWEST = 40
 """Columns; a terminal that says it has fewer is written to as if it had these."""
@@ -65,7 +68,9 @@ def say(what: str, on: Console) -> None:
 
 
 def progress_bar(on: Console) -> Progress:
-    """A bar with counts, that disappears when it is done; nothing at all where there is no terminal."""
+    """A bar with counts, that disappears when it is done; a plain line now and then where there is no terminal."""
+    if not on.is_terminal:
+        return _Lines(on)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,5 +78,20 @@ def progress_bar(on: Console) -> Progress:
         TimeRemainingColumn(),
         console=on,
         transient=True,
-        disable=not on.is_terminal,
     )
+
+
+class _Lines(Progress):
+    """Progress for logs and pipes, which keep every line that they are given."""
+
+    def __init__(self, on: Console) -> None:
+        super().__init__(console=on, disable=True)
+        self._told = self.get_time()
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        if self.get_time() - self._told >= LINE_EVERY:
+            self._told = self.get_time()
+            task = next(task for task in self.tasks if task.id == task_id)
+            of = "" if task.total is None else f" of {task.total:,.0f}"
+            say(f"{task.description}: {task.completed:,.0f}{of}", self.console)

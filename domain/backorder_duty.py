@@ -481,7 +481,8 @@ def _legal_notice(
     else:
         consents = expected is not None and expected <= stated + policy.law.silence_consents_within
         kind, silence = NoticeKind.FIRST_DELAY, Answer.CONSENT if consents else Answer.CANCEL
-        answer_by = stated + policy.law.answer_within
+        # Where silence consents there is nothing to be late with: the choice stays open until it ships.
+        answer_by = expected if consents and expected else stated + policy.law.answer_within
     words = f"the new date {expected}" if expected else "that no date can be given"
     return Duty(
         kind=DutyKind.NOTIFY,

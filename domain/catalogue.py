@@ -150,8 +150,11 @@ class Item(Frozen):
 
     sku: Sku
     name: Text
-    on_hand: Quantity = 0
-    """Accepted units in the warehouse when the catalogue is first loaded; later loads leave stock alone."""
+    on_hand: Quantity = Field(
+        default=0,
+        description="Opening stock: accepted units in the warehouse when the item is first loaded. "
+        "Later loads leave the stock of a known item as it is.",
+    )
 
 
 class PriceBreak(Frozen):

@@ -8,6 +8,11 @@ class PromisekeeperError(Exception):
 class OrderRefused(PromisekeeperError):
     """The order cannot be accepted as it stands (unknown SKU, unsupported currency, past date ...). Never retried."""
 
+    def __init__(self, why: str, *, field: str = "") -> None:
+        """Why, and the field of the order that it is about; empty: none in particular."""
+        super().__init__(why)
+        self.field = field
+
 
 class OrderConflict(PromisekeeperError):
     """The same backorder id was accepted before with other content. Nothing was changed."""

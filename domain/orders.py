@@ -27,6 +27,9 @@ from domain.values import (
 FARTHEST_PROMISE = timedelta(days=6 * 365)
 """Dates further off are some system's word for 'none' (9999-12-31)."""
 
+LARGEST_VALUE = Decimal(9_999_999_999)
+"""Of one order line, in its currency: an amount has twelve digits with its cents in card networks (ISO 8583, field 4)."""
+
 CLOCKS_APART = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
@@ -123,20 +126,31 @@ def refuse_nonsense(order: Order, now: datetime) -> None:
             digits = CURRENCY_DIGITS[order.currency]
             raise OrderRefused(
                 f"{field} {amount} is finer than {order.currency} can be paid, which has "
-                f"{f'{digits} decimals' if digits else 'no decimals'}; round it as the customer was told"
+                f"{f'{digits} decimals' if digits else 'no decimals'}; round it as the customer was told",
+                field=field,
             )
+    if order.unit_price * order.quantity + order.shipping_charge > LARGEST_VALUE:
+        raise OrderRefused(
+            f"quantity x unit_price is more than {LARGEST_VALUE:,} {order.currency}, more than a card can be charged; "
+            "correct it, or split the order",
+            field="quantity",
+        )
     ordered_at = order.ordered_at or now
     if ordered_at - now > CLOCKS_APART:
-        raise OrderRefused(f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again")
+        raise OrderRefused(
+            f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again", field="ordered_at"
+        )
     if order.promised_by is not None:
         today = now.astimezone(ZoneInfo(order.ship_to.zone)).date()
         if order.promised_by < today:
             raise OrderRefused(
                 f"promised_by {order.promised_by} is past (today is {today} at the ship-to address); "
-                "state a date that can be kept, or none"
+                "state a date that can be kept, or none",
+                field="promised_by",
             )
         if order.promised_by - today > FARTHEST_PROMISE:
             raise OrderRefused(
                 f"promised_by {order.promised_by} is more than {FARTHEST_PROMISE.days} days away; "
-                "leave it empty if no date was stated"
+                "leave it empty if no date was stated",
+                field="promised_by",
             )

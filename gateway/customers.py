@@ -51,12 +51,14 @@ async def look(token: Token, connections: Connected, now: Now) -> HTMLResponse:
         return _ended(connections.settings, position)
     law = law_of(position, Policy())
     open_to_answer = _may_consent(position, notice, now)
+    asked = delay_notices(position)
     return page(
         "ask.html",
         shop_name=shop_name(connections.settings),
         position=position,
         date=_date(position, notice),
         may_consent=open_to_answer,
+        asked_since=bool(asked) and asked[-1] != notice and asked[-1].answer is None,
         answered_to_wait=notice is not None and notice.answer is Answer.CONSENT,
         silence_cancels_on=law.cancel_on if law.consent_pending else None,
     )

@@ -29,7 +29,9 @@ async def take(connections: Connections, order: Order, now: datetime) -> bool:
         # Only a new order is judged by today's dates and catalogue: a repeat stays a repeat.
         refuse_nonsense(order, now)
         if order.sku not in await catalogue.known_skus(connections.ledger):
-            raise OrderRefused(f"sku {order.sku!r} is not in the catalogue; add it there, or correct the order")
+            raise OrderRefused(
+                f"sku {order.sku!r} is not in the catalogue; add it there, or correct the order", field="sku"
+            )
         if await start_backorder(connections.temporal, order, task_queue=connections.settings.task_queue):
             return True
         started = await started_order(connections.temporal, order.backorder_id)

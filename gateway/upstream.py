@@ -240,10 +240,8 @@ def _still_at_it(backorder_id: str, response: Response) -> Accepted:
 
 
 def _refusal(refused: OrderRefused) -> Problem:
-    """The reason begins with the field that it is about, when it is about one."""
     said = str(refused)
-    field = said.split(" ", 1)[0]
-    errors = [FieldError(field=field, reason=said)] if field in Order.model_fields else []
+    errors = [FieldError(field=refused.field, reason=said)] if refused.field else []
     return Problem(ProblemKind.ORDER_REFUSED, said, errors=errors)
 
 

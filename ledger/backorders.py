@@ -237,7 +237,7 @@ async def request_cancel(
     ledger: Ledger, backorder_id: str, *, key: str, at: datetime, by: CancelledBy, reason: str
 ) -> BackorderPosition:
     """Ask that everything unshipped be cancelled. The first request stands; with nothing unshipped nothing happens."""
-    text = f"Cancel requested by the {by.value}: {reason}"
+    text = f"Cancel requested by the {by.value}{f': {reason}' if reason else ''}"
     change = {"by": by.value, "reason": reason}
     return await _write(
         ledger, backorder_id, key=key, at=at, kind="cancel requested", text=text, change=(_REQUEST_CANCEL, change)

@@ -49,7 +49,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.durably import reason_of, run_to_completion, text_of
     from workflows.duty_workflow import ASK_AGAIN_AFTER, Asked, DutyWorkflow
 
-CANCELLED_IN_UI = CancelRequest(by=CancelledBy.CUSTOMER, reason="cancelled in the Temporal UI")
+CANCELLED_IN_UI = CancelRequest(by=CancelledBy.SELLER, reason="cancelled in the Temporal UI")
 
 
 @workflow.defn(name=contract.WORKFLOW, failure_exception_types=[pydantic.ValidationError])

@@ -7,11 +7,13 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
+from cli import pages
 from cli.amounts import as_data, money
 from cli.audit import report
 from cli.errors import CommandFailed
 from cli.next_step import Step, lasting, of_backorder, of_purchase_order, policy, short_day
-from domain.backorder_position import BackorderPosition, ClaimPosition
+from domain import purchase_order_duty
+from domain.backorder_position import BackorderPosition, ClaimPosition, ParcelPosition, ParcelState
 from domain.purchase_order_position import (
     LinePosition,
     OperationKind,
@@ -138,7 +140,9 @@ def test_what_a_purchase_order_does_next() -> None:
     assert _short(SENT) == "Nov 24 chase"
     silent = {"chases": 2, "last_chased_at": NOW - timedelta(days=2), "overdue_told_at": NOW}
     assert _short(SENT.model_copy(update=silent)) == "now withdraw"
-    asked = {**silent, "attention": "Call them."}
+    duty = purchase_order_duty.next_duty(SENT.model_copy(update=silent), NOW)
+    assert duty
+    asked = {**silent, "attention": f"Something else.\n{duty.why}"}
     assert _short(SENT.model_copy(update=asked)) == "your word"
     confirmed = SENT.model_copy(update={"acknowledged_at": NOW})
     assert _short(confirmed) == "Nov 30 goods"
@@ -189,3 +193,20 @@ def test_rules_come_from_the_environment_and_a_wrong_one_is_named(monkeypatch: p
     with pytest.raises(CommandFailed, match="PROMISEKEEPER_SOURCING_RETRY_EVERY"):
         policy("USD")
     policy.cache_clear()
+
+
+def test_one_unit_is_no_units() -> None:
+    parcels = [
+        ParcelPosition(
+            parcel_id=f"p/{n}",
+            quantity=n,
+            state=ParcelState.BOOKED,
+            paid=True,
+            planned_at=NOW,
+            charge_amount=Decimal(0),
+        )
+        for n in (1, 2)
+    ]
+    printed = io.StringIO()
+    pages.backorder(BACKORDER.model_copy(update={"parcels": tuple(parcels)}), [], NOW, Console(file=printed, width=80))
+    assert "1 unit, booked" in printed.getvalue() and "2 units, booked" in printed.getvalue()

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from cli.catalogue import MOST_SHOWN, read_catalogue
 from cli.errors import CommandFailed
+from cli.schema import Described, schema_of
 from devstack.stack import Habits
 from domain.catalogue import Catalogue
 from ledger import catalogue
@@ -65,6 +66,53 @@ async def test_a_catalogue_is_loaded_once_however_often(ledger: Ledger, promisek
     assert code == 0
     assert again == "suppliers: 0 new, 0 changed\nitems: 0 new, 0 changed\nsupplier items: 0 new, 0 changed\n"
     assert len(await catalogue.known_skus(ledger)) == 62
+
+
+@pytest.mark.parametrize(("given", "said"), [(9, True), (None, False)])
+async def test_stock_in_the_file_is_opening_stock_and_loading_again_says_so(
+    promisekeeper: Command, ledger: Ledger, small: Callable[..., Path], given: int | None, said: bool
+) -> None:
+    def change(content: dict[str, Any]) -> None:
+        if given is None:
+            del content["items"][0]["on_hand"]
+        else:
+            content["items"][0]["on_hand"] = given
+
+    code, _, err = await promisekeeper("catalogue", "load", small(lambda content: None))
+    assert code == 0 and "on_hand" not in err
+    code, out, err = await promisekeeper("catalogue", "load", small(change))
+    note = "note: on_hand is opening stock: 1 item that is known already keeps the stock it has\n"
+    assert code == 0 and "items: 0 new, 0 changed" in out and (note in err) is said
+
+
+async def test_a_second_item_of_stock_is_counted_with_the_first(
+    promisekeeper: Command, ledger: Ledger, small: Callable[..., Path]
+) -> None:
+    two = small(lambda c: c["items"].append({"sku": "RYE", "name": "Rye", "on_hand": 1}))
+    await promisekeeper("catalogue", "load", two)
+    _, _, err = await promisekeeper("catalogue", "load", two)
+    assert "2 items that are known already keep the stock they have\n" in err
+
+
+def test_the_schema_says_that_stock_is_opening_stock() -> None:
+    described = schema_of(Described.CATALOGUE)["$defs"]["Item"]["properties"]["on_hand"]
+    assert described["description"].startswith("Opening stock") and described["minimum"] == 0
+
+
+def test_a_wrong_price_break_is_one_error_and_no_break_at_all_another(small: Callable[..., Path]) -> None:
+    def entry(*breaks: dict[str, Any]) -> Path:
+        return small(lambda content: content["supplier_items"][0].update(price_breaks=breaks))
+
+    with pytest.raises(CommandFailed, match="unit_price") as refused:
+        read_catalogue(entry({"from_quantity": 1, "unit_price": "-1"}))
+    assert len(str(refused.value).splitlines()) == 2
+    with pytest.raises(CommandFailed, match=r"price_breaks \(mill/FLOUR\): is empty"):
+        read_catalogue(entry())
+
+
+def test_a_catalogue_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match=r"nope.json cannot be read: No such file or directory$"):
+        read_catalogue(tmp_path / "nope.json")
 
 
 async def test_a_changed_price_is_loaded(ledger: Ledger, small: Callable[..., Path]) -> None:

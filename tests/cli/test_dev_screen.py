@@ -3,9 +3,11 @@
 import io
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
 from cli.dev import picture
+from cli.main import run
 from devstack.processes import State
 from ledger.overview import Happening, Overview
 
@@ -57,3 +59,20 @@ def test_a_small_terminal_still_shows_who_needs_attention() -> None:
 
 def test_a_gateway_that_is_away_is_said() -> None:
     assert _shown(None)[-1] == "the gateway does not answer"
+
+
+def test_a_port_that_is_none_is_said_by_the_name_it_was_given_under(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["dev", "--gateway-port", "99999"]) == 2
+    assert capsys.readouterr().err == "promisekeeper: --gateway-port 99999: must be less than or equal to 65535\n"
+    monkeypatch.setenv("PROMISEKEEPER_DEV_MAIL_PORT", "post")
+    assert run(["dev"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "promisekeeper: PROMISEKEEPER_DEV_MAIL_PORT post: must be a valid integer"
+    )
+
+
+def test_one_word_too_many_is_said_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status", "BO-1", "BO-2"]) == 2
+    assert "too much was given: BO-2" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Submitting files of orders to a real Temporal server: what is started, what is known, what is refused."""
 
+import asyncio
 import io
 import json
 import uuid
@@ -23,6 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from cli import terminal
 from cli.errors import CommandFailed
 from cli.order_files import OrderFormat
 from cli.submit import Submitted, submit_file
@@ -145,6 +147,40 @@ async def test_how_far_it_is_is_shown_while_lines_are_checked_and_submitted(
     assert "Checking o.csv" in screen.getvalue() and "Submitting o.csv" in screen.getvalue()
 
 
+async def test_without_a_terminal_how_far_it_is_is_a_plain_line_now_and_then(
+    temporal: Client, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = order_csv(tmp_path / "o.csv", *_rows(ids))
+    monkeypatch.setattr(terminal, "LINE_EVERY", 0)
+    log = io.StringIO()
+    await submit_file(path, client=temporal, progress=Console(file=log))
+    said = log.getvalue().splitlines()
+    assert said[0] == "Checking o.csv: 5" and said[-1] == "Submitting o.csv: 5 of 5" and len(said) == 6
+    monkeypatch.setattr(terminal, "LINE_EVERY", 3600)
+    log = io.StringIO()
+    await submit_file(path, client=temporal, progress=Console(file=log))
+    assert log.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("unit_price", "24.901"), ("shipping_charge", "0.001"), ("ordered_at", "2999-01-01T00:00Z")]
+)
+async def test_what_cannot_be_kept_is_told_under_its_own_column(
+    temporal: Client, ids: list[str], tmp_path: Path, column: str, value: str
+) -> None:
+    path = order_csv(tmp_path / "o.csv", {"backorder_id": ids[0], column: value})
+    result = await submit_file(path, client=temporal)
+    assert [problem.field for line in result.refused for problem in line.problems] == [column]
+
+
+async def test_a_file_with_a_header_only_is_said_to_hold_nothing(
+    temporal: Client, promisekeeper: Command, tmp_path: Path
+) -> None:
+    code, out, err = await promisekeeper("submit", order_csv(tmp_path / "o.csv"))
+    assert (code, out) == (0, "0 started, 0 already known, 0 refused\n")
+    assert err.endswith("o.csv holds no orders\n")
+
+
 async def test_a_past_date_is_refused_before_anything_is_started(
     temporal: Client, promisekeeper: Command, ids: list[str], tmp_path: Path
 ) -> None:
@@ -249,8 +285,10 @@ async def test_the_examples_all_start_and_again_start_nothing(
 class _Breaking(Interceptor):
     """A connection that breaks after some starts."""
 
-    def __init__(self, starts: int) -> None:
+    def __init__(self, starts: int, *, hangs: bool = False) -> None:
         self.left = starts
+        self.hangs = hangs
+        self.reached = asyncio.Event()
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
         breaking = self
@@ -258,6 +296,9 @@ class _Breaking(Interceptor):
         class Outbound(OutboundInterceptor):
             async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
                 if breaking.left == 0:
+                    breaking.reached.set()
+                    if breaking.hangs:
+                        await asyncio.Event().wait()
                     raise RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
                 breaking.left -= 1
                 return await super().start_workflow(input)
@@ -273,6 +314,27 @@ async def test_a_connection_that_breaks_is_said_and_submitting_again_starts_the_
     config["interceptors"] = [_Breaking(starts=2)]
     with pytest.raises(CommandFailed, match=r"after 2 were started .*connection reset.*nothing starts twice"):
         await submit_file(path, client=Client(**config), in_flight=1)
+    assert await submit_file(path, client=temporal) == Submitted(started=3, known=2, refused=[])
+
+
+async def test_ctrl_c_says_how_many_went_and_that_the_file_may_be_given_again(
+    temporal: Client, ids: list[str], tmp_path: Path
+) -> None:
+    path = order_csv(tmp_path / "o.csv", *_rows(ids))
+    breaking = _Breaking(starts=2, hangs=True)
+    config = temporal.config()
+    config["interceptors"] = [breaking]
+    log = io.StringIO()
+    submitting = asyncio.create_task(
+        submit_file(path, client=Client(**config), in_flight=1, progress=Console(file=log))
+    )
+    await breaking.reached.wait()
+    submitting.cancel()  # what asyncio makes of Ctrl-C
+    with pytest.raises(asyncio.CancelledError):
+        await submitting
+    assert log.getvalue() == (
+        "Interrupted after 2 were started, and perhaps a few more. Submit the same file again: nothing starts twice.\n"
+    )
     assert await submit_file(path, client=temporal) == Submitted(started=3, known=2, refused=[])
 
 

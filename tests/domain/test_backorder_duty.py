@@ -311,6 +311,7 @@ def test_a_later_date_within_the_law_is_told_an_earlier_one_is_a_pleasant_surpri
 def test_a_delay_beyond_the_legal_day_is_told_at_once_and_a_short_one_is_consented_to_by_silence() -> None:
     found = duty(on_order(claim(date(2027, 1, 10))))
     assert (found.notice, found.at, found.silence) == (NoticeKind.FIRST_DELAY, MONDAY, Answer.CONSENT)
+    assert found.answer_by == found.promised, "silence consents, so there is nothing to be late with"
     long = duty(on_order(claim(date(2027, 2, 10))))
     assert (long.silence, long.answer_by) == (Answer.CANCEL, T + 30 * DAY)
 

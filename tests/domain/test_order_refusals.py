@@ -127,6 +127,11 @@ def test_other_content_has_another_fingerprint(change: dict[str, object]) -> Non
     assert order(**change).fingerprint != order().fingerprint
 
 
+def test_an_order_that_no_card_can_pay_is_refused() -> None:
+    with pytest.raises(OrderRefused, match="more than a card can be charged"):
+        refuse_nonsense(order(quantity=1_000_000, unit_price="99999.99"), NOW)
+
+
 def test_a_promise_for_today_at_the_ship_to_address_is_not_past() -> None:
     refuse_nonsense(order(promised_by=date(2026, 11, 20)), NOW)
 

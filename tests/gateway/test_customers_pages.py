@@ -61,6 +61,17 @@ async def test_the_page_loads_nothing_and_leaves_no_trace(
     assert "<script" not in page.text and "http" not in page.text
 
 
+async def test_the_page_of_an_older_mail_points_to_the_one_that_asks(
+    browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
+) -> None:
+    asking = await delayed(shop, order, number)
+    older = next(n.notice_id for n in (await shop.position(number)).notices if n.kind == "order_confirmed")
+    page = await browser.get(page_of(shop, number, older))
+    assert "open the link in our latest mail" in page.text
+    assert 'value="consent"' not in page.text
+    assert "latest mail" not in (await browser.get(page_of(shop, number, asking))).text
+
+
 async def test_looking_changes_nothing_however_often(
     browser: httpx.AsyncClient, shop: Shop, order: Order, number: int
 ) -> None:

@@ -28,7 +28,7 @@ FARTHEST_PROMISE = timedelta(days=6 * 365)
 """Dates further off are some system's word for 'none' (9999-12-31)."""
 
 LARGEST_VALUE = Decimal(9_999_999_999)
-"""Of one order line, in its currency: an amount has twelve digits with its cents in card networks (ISO 8583, field 4)."""
+"""Of one order line, in its currency: card networks know twelve digits for an amount with its cents (ISO 8583, 4)."""
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""

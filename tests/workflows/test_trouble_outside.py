@@ -50,7 +50,7 @@ async def test_the_cancel_button_pressed_at_once_cancels_what_was_just_accepted(
     await shop.order()
     await shop.backorder().cancel()
     position = await shop.closed()
-    assert (position.cancelled, position.cancelled_by) == (2, "customer")
+    assert (position.cancelled, position.cancelled_by) == (2, "seller")
 
 
 async def test_who_cancels_an_order_that_is_refused_is_told_why(shop: Shop) -> None:

@@ -25,9 +25,9 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)
 	@exec $(BIN)/promisekeeper dev
 
-# Three at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
+# Four at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
 test: $(READY)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -175,24 +175,25 @@ async def test_a_freeze_that_waited_for_a_joining_item_takes_the_lock_of_that_it
     po_number = await ordered(shop, a=5)
     await shop.accept("b", "BULB", 6)
 
-    async def until_blocked_by(connection: Connection, others: int, *, or_done: asyncio.Future[Any]) -> None:
+    async def until_it_waits_for(connection: Connection) -> None:
         pid = connection.info.backend_pid
         blocked = "select count(*) as others from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
         # The database announces to nobody that somebody waits for a lock.
-        while not or_done.done() and (await shop.rows(blocked, pid))[0]["others"] < others:  # noqa: ASYNC110
+        while not freeze.done() and not (await shop.rows(blocked, pid))[0]["others"]:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     async with shop.ledger.work() as cancelling:
-        async with shop.ledger.work() as joining:
-            await lock_skus(joining, ["BULB"])
-            best = await best_supplier(joining, "b", sku="BULB", needed=6, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES)
-            await join_lines(joining, [await join_collecting(joining, "b", best, 6, BEFORE_CUT_OFF)])
-            next_in_line = asyncio.ensure_future(lock_skus(cancelling, ["BULB"]))
-            await until_blocked_by(joining, 1, or_done=next_in_line)
-            freeze = asyncio.ensure_future(purchase_orders.freeze(shop.ledger, po_number, key="freeze", at=MONDAY))
-            await until_blocked_by(joining, 2, or_done=freeze)
-        await next_in_line
-        await until_blocked_by(cancelling, 1, or_done=freeze)
+        async with shop.ledger.work() as another:
+            await lock_skus(another, ["LAMP"])
+            async with shop.ledger.work() as joining:
+                await lock_skus(joining, ["BULB"])
+                best = await best_supplier(joining, "b", sku="BULB", needed=6, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES)
+                await join_lines(joining, [await join_collecting(joining, "b", best, 6, BEFORE_CUT_OFF)])
+                # It has seen the lamps alone by now, whose lock it waits for.
+                freeze = asyncio.ensure_future(purchase_orders.freeze(shop.ledger, po_number, key="freeze", at=MONDAY))
+                await until_it_waits_for(another)
+            await lock_skus(cancelling, ["BULB"])
+        await until_it_waits_for(cancelling)
         assert not freeze.done()
     await freeze
     planned = await operations.plan_place(shop.ledger, po_number)

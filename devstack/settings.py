@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from connectors.configuration import ENVIRONMENT_PREFIX
+from connectors.configuration import variable
 from devstack.ports import HOST, Port
 from domain.catalogue import Catalogue
 from domain.names import TASK_QUEUE
@@ -121,13 +121,6 @@ def supplier_environment(catalogue: Catalogue, settings: StackSettings, kept: Se
             else:
                 found[name] = kept.token(name)
     return found
-
-
-def variable(value: object) -> str | None:
-    """The environment variable that a connector's setting is read from, if it is."""
-    if isinstance(value, str) and value.startswith(ENVIRONMENT_PREFIX):
-        return value.removeprefix(ENVIRONMENT_PREFIX)
-    return None
 
 
 def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn: str) -> dict[str, str]:

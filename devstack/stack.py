@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from connectors.configuration import variable
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
 from devstack.processes import Part
@@ -17,7 +18,6 @@ from devstack.settings import (
     StackSettings,
     promisekeeper_environment,
     supplier_environment,
-    variable,
     write_private,
 )
 from devstack.simulators.settings import Pace, Rule, SupplierSettings, WorldSettings

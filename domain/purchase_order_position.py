@@ -3,7 +3,9 @@
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
+from domain.catalogue import Supplier
 from domain.values import Frozen, Instant
 
 
@@ -88,6 +90,18 @@ class SupplierTerms(Frozen):
     """The connector can ask for a lower line quantity."""
     can_cancel: bool
     """The connector can ask to cancel the whole order."""
+
+    @classmethod
+    def of(cls, supplier: Supplier, *, can_reduce: bool = False, can_cancel: bool = False) -> Self:
+        """Take them from the supplier's terms and its connector's capabilities."""
+        return cls(
+            acknowledge_within=supplier.acknowledge_within,
+            chase_every=supplier.chase_every,
+            chase_at_most=supplier.chase_at_most,
+            overdue_grace=supplier.overdue_grace,
+            can_reduce=can_reduce,
+            can_cancel=can_cancel,
+        )
 
 
 class PurchaseOrderPosition(Frozen):

@@ -190,12 +190,5 @@ async def _read(connection: Connection, query: LiteralString, params: Mapping[st
 
 def _as_order(row: dict[str, Any]) -> ListedOrder:
     supplier = Supplier.model_validate(row.pop("supplier"))
-    terms = SupplierTerms(
-        acknowledge_within=supplier.acknowledge_within,
-        chase_every=supplier.chase_every,
-        chase_at_most=supplier.chase_at_most,
-        overdue_grace=supplier.overdue_grace,
-        can_reduce=False,
-        can_cancel=False,
-    )
-    return ListedOrder.model_validate({**row, "supplier_name": supplier.name, "terms": terms})
+    parts = {"supplier_name": supplier.name, "terms": SupplierTerms.of(supplier)}
+    return ListedOrder.model_validate({**row, **parts})

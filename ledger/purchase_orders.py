@@ -64,14 +64,7 @@ async def position(
         lines = await fetch(connection, LinePosition, _LINES, (po_number,))
         operations = await fetch(connection, OperationPosition, _OPERATIONS, (po_number,))
     supplier = Supplier.model_validate(row.pop("supplier"))
-    terms = SupplierTerms(
-        acknowledge_within=supplier.acknowledge_within,
-        chase_every=supplier.chase_every,
-        chase_at_most=supplier.chase_at_most,
-        overdue_grace=supplier.overdue_grace,
-        can_reduce=can_reduce,
-        can_cancel=can_cancel,
-    )
+    terms = SupplierTerms.of(supplier, can_reduce=can_reduce, can_cancel=can_cancel)
     parts = {"supplier_name": supplier.name, "terms": terms, "lines": lines, "operations": operations}
     return PurchaseOrderPosition.model_validate({**row, **parts})
 

@@ -94,7 +94,6 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             elif self._cancelling and self._unwound:
                 self._reply_to_cancels()
             elif self._closed:
-                await self._give_up_stuck("the backorder is closed")
                 if await self._handlers_done() and not self._message_waits:
                     break
             elif (duty := self._next_duty()) and duty.at <= workflow.now():

@@ -27,7 +27,8 @@ async def test_a_charge_whose_answer_never_came_is_found_and_refunded_when_the_o
     await shop.until(lambda p: any(x.state == "requested" for x in p.payments))
     await shop.forward(shop.backorder(), timedelta(minutes=6))
     await shop.until(lambda p: p.attention is not None)
-    assert (await shop.cancel())["outcome"] == "cancelled"
+    reply = await shop.cancel()
+    assert (reply["outcome"], Decimal(reply["refund"])) == ("cancelled", Decimal("104.70"))
     await shop.closed()
     books = await shop.outside.payments.books()
     assert (books.charged, books.refunded) == (Decimal("104.70"), Decimal("104.70"))

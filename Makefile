@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint lock clean help
+.PHONY: run test crash lint lock clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
+	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make lock   resolve pyproject.toml into requirements.lock again"
 	@echo "make clean  remove .venv, caches and the demo's data"
@@ -28,6 +29,10 @@ run: $(READY)
 # Four at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
 test: $(READY)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# The long form of what the suite tries shortly: every part is killed at random while 200 orders come in.
+crash: $(READY)
+	CRASH_BACKORDERS=$${CRASH_BACKORDERS:-200} CRASH_KILLS=$${CRASH_KILLS:-60} $(BIN)/python -m pytest tests/crash -s
 
 lint: $(READY)
 	$(BIN)/ruff check .

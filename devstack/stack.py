@@ -60,7 +60,7 @@ class Stack:
         self.ledger_dsn = self.postgres.dsn(LEDGER)
         self._suppliers = supplier_environment(catalogue, settings, self._kept)
         self._ours = promisekeeper_environment(settings, self._kept, self.ledger_dsn)
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._habits = habits
         self.api_key = self._ours["PROMISEKEEPER_API_KEY"]
 
@@ -124,7 +124,7 @@ class Stack:
             smtp_port=settings.smtp_port,
             suppliers=tuple(
                 self._simulated(supplier)
-                for supplier in self._catalogue.suppliers
+                for supplier in self.catalogue.suppliers
                 if variable(supplier.connector_config.get("base_url")) in self._suppliers
             ),
             payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],

@@ -59,6 +59,7 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
     NEEDS_OTHERS = frozenset(
         {Do.take_payment, Do.refund, Do.book_parcel, Do.void_parcels, Do.settle_payments, Do.check_carrier, Do.notify}
     )
+    TELLS_MANY = frozenset({Do.release_supply, Do.take_receipt})
     NEVER_GIVEN_UP = frozenset({Do.look, Do.request_cancel, Do.raise_attention, Do.settle_attention})
 
     @workflow.init
@@ -100,6 +101,7 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
                 await self._do(duty)
             else:
                 await self._wait_for(duty)
+        self._show()
         if workflow.cancellation_reason() is not None and self._standing.shipped == 0:
             raise asyncio.CancelledError  # everything is undone; the UI's word for that is "Canceled"
         return self._standing
@@ -382,9 +384,8 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             refund_by=position.refund_deadline,
         )
 
-    def _stand(self, position: BackorderPosition) -> None:
-        """Take in a position, and show it: search attributes for lists, details for whoever opens this workflow."""
-        self._position = position
+    def _show(self) -> None:
+        position = self._standing
         suppliers = tuple(sorted({c.supplier_id for c in position.claims}))
         orders = tuple(sorted({c.po_number for c in position.claims}))
         promised = _start_of(position.current_promise or position.promised_by)

@@ -37,6 +37,10 @@ class Limits:
     retry: RetryPolicy = field(default_factory=lambda: _again_and_again(*HOPELESS))
 
 
+LONGEST_WAIT_IN_HAND = timedelta(seconds=3)
+"""A local activity that is to be tried again later than this waits by a timer of the workflow: a ledger that is gone
+for an hour costs a few events each half minute, and the workflow hears its messages as soon as the try is over."""
+
 IN_THE_BOOKS = Limits(schedule_to_close=None)
 """Steps that only need the ledger wait for it, however long it is gone: without the books nothing can be decided."""
 

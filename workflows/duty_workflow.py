@@ -16,10 +16,22 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from domain.duties import SomeDuty, Stuck, stuck_again
-from workflows.durably import IN_THE_BOOKS, NEVER_GIVEN_UP, OUTSIDE, reason_of, run_to_completion
+from workflows.durably import (
+    IN_THE_BOOKS,
+    LONGEST_WAIT_IN_HAND,
+    NEVER_GIVEN_UP,
+    OUTSIDE,
+    reason_of,
+    run_to_completion,
+)
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """How long an operator is left in peace who dismissed what is still needed."""
+
+SHORT_HISTORY = "short-history"
+"""Patch of release 0.2: quick steps are local activities, one timer serves as many waits as it can, and search
+attributes are written once for many steps. A run that began before goes on with the commands it began with
+(docs/changing-workflows.md)."""
 
 Position = TypeVar("Position")
 Request = TypeVar("Request")
@@ -36,11 +48,22 @@ class Asked(Generic[Request]):
     refused: ApplicationError | None = None
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """The timer that runs."""
+
+    at: datetime
+    rings: asyncio.Task[None]
+
+
 class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
     """The mechanics; what the duties are and how they are done, a subclass tells."""
 
     NEEDS_OTHERS: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
     """The steps that call somebody outside; all others need the ledger alone."""
+
+    TELLS_MANY: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
+    """The steps in the ledger that may have thousands of workflows to tell, and so say meanwhile that they live."""
 
     NEVER_GIVEN_UP: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
     """The steps that `run` itself takes, or by which a failure is told: theirs would end the workflow."""
@@ -58,6 +81,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         self._stuck = dict(stuck)
         self._postponed: dict[str, datetime] = {kind: one.again_at for kind, one in stuck.items()}
         self._asked: deque[Asked[Request]] = deque()
+        self._alarm: Alarm | None = None
 
     @property
     @abstractmethod
@@ -82,8 +106,8 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         """Learn from the ledger how things stand."""
 
     @abstractmethod
-    def _stand(self, position: Position) -> None:
-        """Take in a position, and show it."""
+    def _show(self) -> None:
+        """Show the position: search attributes for lists, details for whoever opens this workflow."""
 
     @abstractmethod
     async def _raise_attention(self, need: str) -> None:
@@ -92,6 +116,12 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
     @abstractmethod
     async def _settle_attention(self, how: str, need: str | None = None) -> None:
         """`need` is not asked any more; without it, nothing is."""
+
+    def _stand(self, position: Position) -> None:
+        """Take in a position. It is shown when the workflow waits next, for a message or for somebody outside."""
+        self._position = position
+        if not workflow.patched(SHORT_HISTORY):
+            self._show()
 
     async def _do(self, duty: SomeDuty) -> None:
         """Carry out one duty; one that cannot be done now is put off."""
@@ -144,6 +174,29 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
 
     async def _wait_for(self, duty: SomeDuty | None) -> None:
         """Sleep until the duty falls due, a message comes, or the UI's cancel button is pressed."""
+        if not workflow.patched(SHORT_HISTORY):
+            await self._wait_with_a_timer_of_its_own(duty)
+            return
+        self._show()
+        self._set_alarm(duty)
+        try:
+            await workflow.wait_condition(
+                lambda: self._message_waits or bool(self._asked) or bool(self._alarm and self._alarm.rings.done())
+            )
+        except asyncio.CancelledError:
+            _heed_cancel()
+
+    def _set_alarm(self, duty: SomeDuty | None) -> None:
+        """One timer, kept for as long as it serves: messages wake the loop often, and seldom change what is next."""
+        if self._alarm and (duty is None or duty.at != self._alarm.at or self._alarm.rings.done()):
+            self._alarm.rings.cancel()
+            self._alarm = None
+        if duty and self._alarm is None:
+            delay = max(duty.at - workflow.now(), timedelta(milliseconds=1))
+            self._alarm = Alarm(duty.at, asyncio.create_task(workflow.sleep(delay, summary=duty.why[:180])))
+
+    async def _wait_with_a_timer_of_its_own(self, duty: SomeDuty | None) -> None:
+        """As runs wait that began before `SHORT_HISTORY`."""
         timeout = None if duty is None else max(duty.at - workflow.now(), timedelta(milliseconds=1))
         try:
             await workflow.wait_condition(
@@ -154,9 +207,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         except TimeoutError:
             pass
         except asyncio.CancelledError:
-            # The request stays readable in `cancellation_reason`; the loop finds it there, and decides.
-            if task := asyncio.current_task():
-                task.uncancel()
+            _heed_cancel()
 
     async def _handlers_done(self) -> bool:
         """Let handlers finish that were called in this very task, so that leaving loses none. False: there is more."""
@@ -164,10 +215,28 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         return not self._asked
 
     async def _step(self, activity: Callable[[Any, Step], Awaitable[Result]], argument: Step, summary: str) -> Result:
-        """Run one activity to its end, whoever cancels meanwhile."""
+        """Run one step to its end, whoever cancels meanwhile.
+
+        One transaction in the ledger is a local activity: a third of the events, and no way over the server. What calls
+        somebody outside, or may take long, is an activity, which any worker can take over and the Temporal UI shows.
+        """
         limits = OUTSIDE if activity in self.NEEDS_OTHERS else IN_THE_BOOKS
         if activity in self.NEVER_GIVEN_UP:
             limits = NEVER_GIVEN_UP
+        if activity not in self.NEEDS_OTHERS | self.TELLS_MANY and workflow.patched(SHORT_HISTORY):
+            return await run_to_completion(
+                workflow.execute_local_activity_method(
+                    activity,
+                    argument,
+                    start_to_close_timeout=limits.start_to_close,
+                    schedule_to_close_timeout=limits.schedule_to_close,
+                    local_retry_threshold=LONGEST_WAIT_IN_HAND,
+                    retry_policy=limits.retry,
+                    summary=summary[:180],
+                )
+            )
+        if self._position is not None and workflow.patched(SHORT_HISTORY):
+            self._show()
         return await run_to_completion(
             workflow.execute_activity_method(
                 activity,
@@ -187,3 +256,9 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         """
         number = self._steps[step] = self._steps.get(step, 0) + 1
         return f"{self._workflow_id}/{step.replace(' ', '-')}/{workflow.info().run_id[:8]}.{number}"
+
+
+def _heed_cancel() -> None:
+    """The request stays readable in `cancellation_reason`; the loop finds it there, and decides."""
+    if task := asyncio.current_task():
+        task.uncancel()

@@ -47,6 +47,17 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
     """Keeps one purchase order. Started by whoever opened it in the ledger; woken again by a late receipt."""
 
     NEEDS_OTHERS = frozenset({Do.deliver, Do.chase})
+    TELLS_MANY = frozenset(
+        {
+            Do.apply_messages,
+            Do.take_receipts,
+            Do.acknowledge_by_hand,
+            Do.give_up_change,
+            Do.tell_overdue,
+            Do.close_short,
+            Do.withdraw_unsent,
+        }
+    )
     NEVER_GIVEN_UP = frozenset({Do.apply_messages, Do.raise_attention, Do.settle_attention})
 
     @workflow.init
@@ -86,6 +97,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             elif is_over(self._standing):
                 await self._give_up_stuck("the order is over")
                 if await self._handlers_done() and not self._message_waits:
+                    self._show()
                     return self._standing
             else:
                 await self._wait_for(duty)
@@ -336,9 +348,8 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
     def _about(self, step: str) -> dict[str, Any]:
         return {"po_number": self._po_number, "key": self._key(step), "at": workflow.now()}
 
-    def _stand(self, position: PurchaseOrderPosition) -> None:
-        """Take in a position, and show it."""
-        self._position = position
+    def _show(self) -> None:
+        position = self._standing
         indexed = (position.status, position.attention is not None)
         if indexed != self._indexed:
             self._indexed = indexed

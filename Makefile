@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash lint lock clean help
+.PHONY: run test crash lint lock clean histories fingerprint help
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +44,13 @@ lint: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+# What workflows did under this release, for every later one to replay (docs/changing-workflows.md).
+histories: $(READY)
+	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.2 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
+
+fingerprint: $(READY)
+	$(BIN)/python -m tests.replay.fingerprint
 
 clean:
 	rm -rf $(VENV) .promisekeeper .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

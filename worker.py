@@ -39,6 +39,11 @@ PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 """Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow."""
 
 
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """What workflows run in: here, and when their histories are replayed."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE))
+
+
 def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
     """The worker with everything it serves; used by production, the demo and the tests alike."""
     backorder, purchase_order = BackorderActivities(world), PurchaseOrderActivities(world)
@@ -48,9 +53,7 @@ def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) 
         workflows=WORKFLOWS,
         activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)
-        ),
+        workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=GRACE,
     )
 

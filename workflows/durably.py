@@ -37,10 +37,6 @@ class Limits:
     retry: RetryPolicy = field(default_factory=lambda: _again_and_again(*HOPELESS))
 
 
-LONGEST_WAIT_IN_HAND = timedelta(seconds=3)
-"""A local activity that is to be tried again later than this waits by a timer of the workflow: a ledger that is gone
-for an hour costs a few events each half minute, and the workflow hears its messages as soon as the try is over."""
-
 IN_THE_BOOKS = Limits(schedule_to_close=None)
 """Steps that only need the ledger wait for it, however long it is gone: without the books nothing can be decided."""
 
@@ -51,6 +47,11 @@ never ends it. The Temporal UI shows the step and what it fails with."""
 OUTSIDE = Limits(schedule_to_close=timedelta(minutes=5))
 """Steps that need somebody outside are bounded, so that one who is down holds up nothing else: the duty is put off,
 said aloud, and tried again for ever."""
+
+
+AT_ONCE = Limits(schedule_to_close=None, start_to_close=timedelta(seconds=5), retry=RetryPolicy(maximum_attempts=1))
+"""Steps in the ledger are tried once as a local activity, for less than a workflow task may take. What does not go at
+once becomes an activity, with the limits above: the UI shows it and what it fails with, and any worker may take it."""
 
 
 async def run_to_completion(step: Coroutine[Any, Any, T]) -> T:

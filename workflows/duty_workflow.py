@@ -8,17 +8,18 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from domain.duties import SomeDuty, Stuck, stuck_again
 from workflows.durably import (
+    AT_ONCE,
     IN_THE_BOOKS,
-    LONGEST_WAIT_IN_HAND,
     NEVER_GIVEN_UP,
     OUTSIDE,
     reason_of,
@@ -220,23 +221,14 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         One transaction in the ledger is a local activity: a third of the events, and no way over the server. What calls
         somebody outside, or may take long, is an activity, which any worker can take over and the Temporal UI shows.
         """
+        if activity not in self.NEEDS_OTHERS | self.TELLS_MANY and workflow.patched(SHORT_HISTORY):
+            with suppress(FailureError):  # of any kind: the same step as an activity fails in the one way callers know
+                return await self._step_at_once(activity, argument, summary)
+        if self._position is not None and workflow.patched(SHORT_HISTORY):
+            self._show()
         limits = OUTSIDE if activity in self.NEEDS_OTHERS else IN_THE_BOOKS
         if activity in self.NEVER_GIVEN_UP:
             limits = NEVER_GIVEN_UP
-        if activity not in self.NEEDS_OTHERS | self.TELLS_MANY and workflow.patched(SHORT_HISTORY):
-            return await run_to_completion(
-                workflow.execute_local_activity_method(
-                    activity,
-                    argument,
-                    start_to_close_timeout=limits.start_to_close,
-                    schedule_to_close_timeout=limits.schedule_to_close,
-                    local_retry_threshold=LONGEST_WAIT_IN_HAND,
-                    retry_policy=limits.retry,
-                    summary=summary[:180],
-                )
-            )
-        if self._position is not None and workflow.patched(SHORT_HISTORY):
-            self._show()
         return await run_to_completion(
             workflow.execute_activity_method(
                 activity,
@@ -245,6 +237,19 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
                 schedule_to_close_timeout=limits.schedule_to_close,
                 heartbeat_timeout=limits.heartbeat,
                 retry_policy=limits.retry,
+                summary=summary[:180],
+            )
+        )
+
+    async def _step_at_once(
+        self, activity: Callable[[Any, Step], Awaitable[Result]], argument: Step, summary: str
+    ) -> Result:
+        return await run_to_completion(
+            workflow.execute_local_activity_method(
+                activity,
+                argument,
+                start_to_close_timeout=AT_ONCE.start_to_close,
+                retry_policy=AT_ONCE.retry,
                 summary=summary[:180],
             )
         )

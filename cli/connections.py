@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from psycopg import AsyncConnection, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.sealing import data_converter, ring_of_environment
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
 from domain.names import TASK_QUEUE
@@ -23,16 +23,16 @@ async def temporal_client() -> Client:
     """A client for the Temporal server that the environment or temporal.toml names.
 
     Raises:
-        CommandFailed: nobody answers there, or the profile cannot be read.
+        CommandFailed: nobody answers there, or the profile or the payload keys cannot be read.
     """
     try:
-        chosen = profile()
+        chosen, converter = profile(), data_converter(ring_of_environment())
     except (RuntimeError, ValueError, OSError) as unreadable:
         raise CommandFailed(f"the Temporal settings cannot be read: {unreadable}") from unreadable
     address = chosen.get("target_host")
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
-            return await Client.connect(**chosen, data_converter=pydantic_data_converter)
+            return await Client.connect(**chosen, data_converter=converter)
     except (RuntimeError, TimeoutError) as unreachable:
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -34,10 +35,21 @@ async def temporal_client() -> Client:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
             return await Client.connect(**chosen, data_converter=converter)
     except (RuntimeError, TimeoutError) as unreachable:
+        if "InvalidCertificate" in str(unreachable):
+            raise CommandFailed(
+                f"the server at {address} shows a certificate that is not believed ({_why_not(unreachable)}); nothing "
+                "was sent to it. If it is yours, set TEMPORAL_TLS_SERVER_CA_CERT_PATH to its authority's certificate."
+            ) from unreachable
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "
             f"or set {TEMPORAL_ADDRESS} to where yours is."
         ) from unreachable
+
+
+def _why_not(error: Exception) -> str:
+    """The SDK's own word for what is wrong with a certificate, such as UnknownIssuer or Expired."""
+    said = re.search(r"InvalidCertificate\((\w+)", str(error))
+    return said[1] if said else "InvalidCertificate"
 
 
 def task_queue() -> str:

@@ -4,8 +4,8 @@ What is personal in the ledger, column by column. Gone: the whole `contact` row 
 the customer's reference, the payment method, the fingerprint (a hash of all of it), the reason of a cancel; tracking
 numbers, which lead to an address; the words that providers gave with payments; what the journal says of the backorder,
 of which kind and instant stay. Left out word by word where others' documents quote it: suppliers' messages, raw and as
-read, and what the books say of the purchase orders concerned. Kept: quantities, money, dates, the kinds of notices and
-answers, and the ids of order, parcel and payment, by which the shop's and the provider's own books are reconciled.
+read, and what the books say of them and of the purchase orders concerned. Kept: quantities, money, dates, the kinds of
+notices and answers, and the ids that the shop, suppliers and providers gave, by which their own books are reconciled.
 `outbox` holds what suppliers are sent, which is never about a customer.
 """
 
@@ -136,7 +136,11 @@ async def forget(ledger: Ledger, backorder_id: str, *, at: datetime) -> None:
 _LOCK_ORDERS = "select from purchase_order where po_number = any(%s) order by po_number for no key update"
 _ATTENTION = "select po_number, attention from purchase_order where po_number = any(%s) and attention is not null"
 _KEEP_ATTENTION = "update purchase_order set attention = %s where po_number = %s"
-_SAID = "select key, facts from journal where subject = any(%s)"
+# What the journal says of those orders, and of the messages that came: subject and key are those of ledger/inbox.py.
+_SAID = """
+    select key, facts from journal where subject = any(%s) or key in (
+        select 'message/' || supplier_id || '/' || dedupe_key from inbox where inbox_id = any(%s))
+"""
 _KEEP_SAID = "update journal set facts = %s where key = %s"
 # Messages about the orders this one had a share of, or addressed to it; and those of which nobody knows whose they are.
 _MESSAGES = """
@@ -156,12 +160,13 @@ async def _leave_out(connection: Connection, backorder_id: str, po_numbers: list
     for po_number, attention in await (await connection.execute(_ATTENTION, (po_numbers,))).fetchall():
         if (kept := without_words(attention, words)) != attention:
             await connection.execute(_KEEP_ATTENTION, (kept, po_number))
+    found = await (await connection.execute(_MESSAGES, (po_numbers, backorder_id))).fetchall()
+    messages = [int(row[0]) for row in found]
     subjects = [purchase_order_workflow_id(po_number) for po_number in po_numbers]
-    for key, facts in await (await connection.execute(_SAID, (subjects,))).fetchall():
+    for key, facts in await (await connection.execute(_SAID, (subjects, messages))).fetchall():
         if (kept := _without(facts, words)) != facts:
             await connection.execute(_KEEP_SAID, (as_json(kept), key))
-    messages = await (await connection.execute(_MESSAGES, (po_numbers, backorder_id))).fetchall()
-    for (inbox_id,) in messages:  # one by one: a message may have a megabyte
+    for inbox_id in messages:  # one by one: a message may have a megabyte
         for body, headers, unreadable in await (await connection.execute(_MESSAGE, (inbox_id,))).fetchall():
             raw, about, why = _bytes_without(body, words), _without(headers, words), _without(unreadable, words)
             if (raw, about, why) != (body, headers, unreadable):

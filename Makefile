@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash lint lock clean help
+.PHONY: run test crash lint lock sbom pip-audit clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,8 @@ help:
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
 	@echo "make lint   ruff, two type checkers, the import contract"
+	@echo "make sbom   write sbom.json, a CycloneDX list of every pinned package"
+	@echo "make pip-audit  compare the pinned packages with published advisories (needs the network)"
 	@echo "make lock   resolve pyproject.toml into requirements.lock again"
 	@echo "make clean  remove .venv, caches and the demo's data"
 
@@ -44,6 +46,18 @@ lint: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+sbom: $(READY)
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file sbom.json requirements.lock
+
+# The lock is what is audited: nothing is resolved or installed. 1: advisories were found; 2: it could not be done.
+pip-audit: $(READY)
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off \
+		> .pip-audit.out 2>&1; code=$$?; cat .pip-audit.out; \
+	if grep -qE 'ConnectionError|Connection refused|Max retries|Name or service|timed out|Timeout|ServiceError|HTTPError' .pip-audit.out; \
+		then code=2; echo "pip-audit could not reach its advisory service: nothing was compared. Run it where pypi.org answers."; fi; \
+	rm -f .pip-audit.out; exit $$code
 
 clean:
 	rm -rf $(VENV) .promisekeeper .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash lint lock clean histories fingerprint help
+.PHONY: run test crash lint lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,8 @@ help:
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
 	@echo "make lint   ruff, two type checkers, the import contract"
+	@echo "make sbom   write sbom.json, a CycloneDX list of every pinned package"
+	@echo "make pip-audit  compare the pinned packages with published advisories (needs the network)"
 	@echo "make lock   resolve pyproject.toml into requirements.lock again"
 	@echo "make clean  remove .venv, caches and the demo's data"
 
@@ -51,6 +53,18 @@ histories: $(READY)
 
 fingerprint: $(READY)
 	$(BIN)/python -m tests.replay.fingerprint
+
+sbom: $(READY)
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file sbom.json requirements.lock
+
+# The lock is what is audited: nothing is resolved or installed. 1: advisories were found; 2: it could not be done.
+pip-audit: $(READY)
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off \
+		> .pip-audit.out 2>&1; code=$$?; cat .pip-audit.out; \
+	if grep -qE 'ConnectionError|Connection refused|Max retries|Name or service|timed out|Timeout|ServiceError|HTTPError' .pip-audit.out; \
+		then code=2; echo "pip-audit could not reach its advisory service: nothing was compared. Run it where the package index answers."; fi; \
+	rm -f .pip-audit.out; exit $$code
 
 clean:
 	rm -rf $(VENV) .promisekeeper .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -70,7 +70,7 @@ async def run_until_stopped() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
-    client = await connect()
+    client = await connect(settings.key_ring)
     world = await World.open(settings)
     try:
         async with build_worker(client, world, task_queue=settings.task_queue):

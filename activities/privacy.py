@@ -7,16 +7,14 @@ import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
+from domain.personal_words import LEFT_OUT, without_words
+
 _ADDRESS = re.compile(r"[^\s<>(),;:\"']+@[^\s<>(),;:\"']+")
-_LEFT_OUT = "(left out)"
 
 
 def without(text: str, personal: Iterable[str]) -> str:
     """The text without these words, in whatever case they are quoted, and without anything like a mail address."""
-    words = sorted({word.strip() for word in personal if len(word.strip()) > 1}, key=len, reverse=True)
-    for word in words:
-        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", _LEFT_OUT, text, flags=re.IGNORECASE)
-    return _ADDRESS.sub(_LEFT_OUT, text)
+    return _ADDRESS.sub(LEFT_OUT, without_words(text, personal))
 
 
 @contextmanager

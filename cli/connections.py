@@ -2,14 +2,15 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.sealing import data_converter, ring_of_environment
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
 from domain.names import TASK_QUEUE
@@ -23,21 +24,32 @@ async def temporal_client() -> Client:
     """A client for the Temporal server that the environment or temporal.toml names.
 
     Raises:
-        CommandFailed: nobody answers there, or the profile cannot be read.
+        CommandFailed: nobody answers there, or the profile or the payload keys cannot be read.
     """
     try:
-        chosen = profile()
+        chosen, converter = profile(), data_converter(ring_of_environment())
     except (RuntimeError, ValueError, OSError) as unreadable:
         raise CommandFailed(f"the Temporal settings cannot be read: {unreadable}") from unreadable
     address = chosen.get("target_host")
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
-            return await Client.connect(**chosen, data_converter=pydantic_data_converter)
+            return await Client.connect(**chosen, data_converter=converter)
     except (RuntimeError, TimeoutError) as unreachable:
+        if "InvalidCertificate" in str(unreachable):
+            raise CommandFailed(
+                f"the server at {address} shows a certificate that is not believed ({_why_not(unreachable)}); nothing "
+                "was sent to it. If it is yours, set TEMPORAL_TLS_SERVER_CA_CERT_PATH to its authority's certificate."
+            ) from unreachable
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "
             f"or set {TEMPORAL_ADDRESS} to where yours is."
         ) from unreachable
+
+
+def _why_not(error: Exception) -> str:
+    """The SDK's own word for what is wrong with a certificate, such as UnknownIssuer or Expired."""
+    said = re.search(r"InvalidCertificate\((\w+)", str(error))
+    return said[1] if said else "InvalidCertificate"
 
 
 def task_queue() -> str:

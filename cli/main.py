@@ -24,7 +24,9 @@ from cli.connectors import check, connectors
 from cli.decisions import cancel, hold, release_now, resolve
 from cli.environment import use_dev_environment
 from cli.errors import CommandFailed, Refused
+from cli.forget import forget
 from cli.migrate import migrate
+from cli.payload_key import payload_key
 from cli.schema import openapi, schema
 from cli.status import list_purchase_orders, status
 from cli.submit import submit
@@ -79,7 +81,9 @@ app.command(resolve, group=_WATCH)
 app.command(release_now, group=_WATCH)
 app.command(hold, group=_WATCH)
 app.command(audit, group=_WATCH)
+app.command(forget, group=_WATCH)
 app.command(migrate, group=_SET_UP)
+app.command(payload_key, name="payload-key", group=_SET_UP)
 app.command(connectors, group=_SET_UP)
 app.command(check, group=_SET_UP)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.sealing import fresh_key
 from connectors.configuration import variable
 from devstack.ports import HOST, Port
 from domain.catalogue import Catalogue
@@ -86,6 +87,10 @@ class Secrets:
         """Likewise, in the form of Standard Webhooks."""
         return self._kept(name, "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
 
+    def payload_keys(self, name: str) -> str:
+        """Likewise, as a ring of one payload key."""
+        return self._kept(name, fresh_key("dev"))
+
     def _kept(self, name: str, fresh: str) -> str:
         if name not in self._values:
             self._values[name] = fresh
@@ -134,6 +139,9 @@ def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn
         "PROMISEKEEPER_GATEWAY_PORT": str(settings.gateway_port),
         "PROMISEKEEPER_API_KEY": kept.token("PROMISEKEEPER_API_KEY"),
         "PROMISEKEEPER_LINK_SECRET": kept.token("PROMISEKEEPER_LINK_SECRET"),
+        "PROMISEKEEPER_PAYLOAD_KEYS": kept.payload_keys("PROMISEKEEPER_PAYLOAD_KEYS"),
+        "PROMISEKEEPER_CODEC_TOKEN": kept.token("PROMISEKEEPER_CODEC_TOKEN"),
+        "PROMISEKEEPER_CODEC_ORIGINS": f"http://{HOST}:{settings.ui_port},http://localhost:{settings.ui_port}",
         "PROMISEKEEPER_SMTP_HOST": HOST,
         "PROMISEKEEPER_SMTP_PORT": str(settings.smtp_port),
         # the mail catcher knows neither logins nor TLS, whatever a terminal is set up for

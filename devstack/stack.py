@@ -80,7 +80,12 @@ class Stack:
         settings, environment = self.settings, self.environment
         return [
             postgres.part(self.postgres, once_ready=self._migrate),
-            temporal_server.part(self.folder, settings.temporal_port, settings.ui_port),
+            temporal_server.part(
+                self.folder,
+                settings.temporal_port,
+                settings.ui_port,
+                codec_endpoint=f"{settings.gateway_url}/codec/{self._ours['PROMISEKEEPER_CODEC_TOKEN']}",
+            ),
             python_part(
                 "simulators",
                 "devstack.simulators",

@@ -42,8 +42,15 @@ def search_attribute_arguments() -> list[str]:
     return [part for name, kind in _ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")]
 
 
-def part(folder: Path, port: int, ui_port: int) -> Part:
-    """The server as a part of a stack: on loopback, with its UI, its state in a file of that folder."""
+def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str) -> Part:
+    """The server as a part of a stack: on loopback, its state in a file of that folder, its UI reading sealed payloads.
+
+    Args:
+        folder: where its state goes.
+        port: gRPC.
+        ui_port: the UI.
+        codec_endpoint: the address below which the UI has payloads opened.
+    """
 
     async def ready() -> bool:
         return await _operator(port, "namespace", "describe", "--namespace", "default") is None
@@ -55,6 +62,7 @@ def part(folder: Path, port: int, ui_port: int) -> Part:
         str(binary()),
         *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
         *("--db-filename", str(folder / "temporal.db"), "--log-level", "warn", "--ui-disable-news-fetch"),
+        *("--ui-codec-endpoint", codec_endpoint),
     ]
     return Part("temporal", command, ready, clean_environment(), once_ready=register)
 

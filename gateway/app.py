@@ -17,14 +17,14 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from temporalio.service import RPCError
 
-from gateway import customers, documentation, health, problems, upstream, webhooks
+from gateway import codec, customers, documentation, health, problems, upstream, webhooks
 from gateway.access_log import AccessLog
 from gateway.body_limit import BodyLimit
 from gateway.connections import Connect, from_environment
 from gateway.html import problem_page
 from gateway.problems import Problem, unavailable
 
-DOORS = (upstream, webhooks, customers, health, documentation)
+DOORS = (upstream, webhooks, customers, codec, health, documentation)
 
 _NO_TEMPORAL = "The workflow service does not answer; send the same again."
 
@@ -57,7 +57,9 @@ def create_app(connect: Connect = from_environment) -> FastAPI:
     )
     for door in DOORS:
         app.include_router(door.router)
-    app.add_middleware(BodyLimit, larger={"/suppliers/": webhooks.LARGEST_SUPPLIER_MESSAGE})
+    app.add_middleware(
+        BodyLimit, larger={"/suppliers/": webhooks.LARGEST_SUPPLIER_MESSAGE, "/codec/": codec.LARGEST_PAYLOADS}
+    )
     app.add_middleware(AccessLog)
     _answer_with_problems(app)
     _describe_problems(app)

@@ -54,9 +54,10 @@ async def from_environment() -> AsyncGenerator[Connections, None]:
         pydantic.ValidationError: a setting is missing or wrong.
         psycopg_pool.PoolTimeout: the ledger cannot be reached.
     """
-    temporal = await connect(lazy=True)
     # pydantic-settings reads required fields from the environment, which type checkers cannot see
-    world = await World.open(Settings(), patience=PATIENCE)  # pyright: ignore[reportCallIssue]
+    settings = Settings()  # pyright: ignore[reportCallIssue]
+    temporal = await connect(settings.key_ring, lazy=True)
+    world = await World.open(settings, patience=PATIENCE)
     try:
         yield Connections(world=world, temporal=temporal)
     finally:

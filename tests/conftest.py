@@ -13,17 +13,18 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 import psycopg
 import pytest
 from psycopg import sql
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+from activities.sealing import KeyRing, data_converter
 from devstack import ports, postgres, temporal_server
 from devstack.ownership import FolderTakenError, Records, sole_owner
 from devstack.processes import Supervisor
@@ -174,10 +175,17 @@ def ledger_dsn(request: pytest.FixtureRequest, new_ledger: Callable[[], Abstract
 @pytest.fixture(scope="session")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal server. Time stands at now for every workflow until `env.fast_forward(handle, timedelta(...))`."""
+    async with temporal_for_tests(data_converter(KeyRing())) as environment:
+        yield environment
+
+
+@asynccontextmanager
+async def temporal_for_tests(converter: DataConverter) -> AsyncGenerator[WorkflowEnvironment]:
+    """Such a server, with a client of this converter."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         # disabled: else an idle workflow jumps to its next timer before the test's signal arrives
         ts_config=TimeSkippingConfig(enabled=False),
-        data_converter=pydantic_data_converter,
+        data_converter=converter,
         dev_server_existing_path=str(temporal_server.binary()),
         dev_server_extra_args=[
             *temporal_server.search_attribute_arguments(),

@@ -1,8 +1,9 @@
 """Connecting to Temporal, the same way for worker, gateway and command line: by Temporal's own environment."""
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from activities.sealing import KeyRing, data_converter
 
 DEFAULT_ADDRESS = "localhost:7233"
 """Where Temporal is looked for when neither TEMPORAL_ADDRESS nor a profile says."""
@@ -19,13 +20,14 @@ def profile() -> ClientConnectConfig:
     return found
 
 
-async def connect(*, lazy: bool = False) -> Client:
+async def connect(keys: KeyRing, *, lazy: bool = False) -> Client:
     """A client by that profile.
 
     Args:
+        keys: seal and open payloads; an empty ring seals nothing.
         lazy: connect at first use; a worker cannot be given such a client.
 
     Raises:
         RuntimeError: nobody answers there, or the profile cannot be read.
     """
-    return await Client.connect(**profile(), data_converter=pydantic_data_converter, lazy=lazy)
+    return await Client.connect(**profile(), data_converter=data_converter(keys), lazy=lazy)

@@ -11,10 +11,10 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from cli.main import run
 from cli.order_files import OrderFormat
@@ -111,7 +111,7 @@ async def temporal(nowhere: None, env: WorkflowEnvironment, namespace: str, monk
     address = env.client.service_client.config.target_host
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
     monkeypatch.setenv("TEMPORAL_NAMESPACE", namespace)
-    return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter)
+    return await Client.connect(address, namespace=namespace, data_converter=data_converter(KeyRing()))
 
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]

@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 from pydantic import TypeAdapter
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from devstack.ownership import sole_owner
 from devstack.processes import State, Supervisor
@@ -43,8 +43,9 @@ class KilledWorld:
 
     async def client(self) -> Client:
         """A new connection to Temporal; an old one may not have noticed that the server died."""
+        ring = KeyRing.read(self.stack.environment["PROMISEKEEPER_PAYLOAD_KEYS"])
         return await Client.connect(
-            f"127.0.0.1:{self.stack.settings.temporal_port}", data_converter=pydantic_data_converter
+            f"127.0.0.1:{self.stack.settings.temporal_port}", data_converter=data_converter(ring)
         )
 
     async def ledger(self) -> Ledger:

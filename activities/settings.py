@@ -16,6 +16,10 @@ Key = Annotated[SecretStr, Field(min_length=1)]
 """A secret by which others are let in or believed; an empty one would let everybody in."""
 
 
+Address = Annotated[str, Field(pattern=r"^$|^.+:[0-9]{1,5}$")]
+"""`host:port` to listen on, or nothing."""
+
+
 class Settings(BaseSettings):
     """Read from environment variables with the prefix PROMISEKEEPER_; a missing one is a clear error at start."""
 
@@ -31,6 +35,10 @@ class Settings(BaseSettings):
     """Where customers and suppliers reach the gateway; links in mails start with it."""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
+    worker_health_address: Address = ""
+    """Where a worker says whether it lives (`/livez`) and is ready (`/readyz`); empty: nowhere."""
+    stop_within: timedelta = timedelta(seconds=20)
+    """What steps and requests in hand may take after SIGTERM. Less than the orchestrator waits before it kills."""
     api_key: Key
     """What upstream systems send as `Authorization: Bearer ...`."""
     link_secret: Key

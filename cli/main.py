@@ -18,6 +18,7 @@ from rich.console import RenderableType
 from temporalio.service import RPCError
 
 from cli.audit import audit
+from cli.backup import backup, restore
 from cli.catalogue import app as catalogue
 from cli.connections import first_line
 from cli.connectors import check, connectors
@@ -80,6 +81,8 @@ app.command(release_now, group=_WATCH)
 app.command(hold, group=_WATCH)
 app.command(audit, group=_WATCH)
 app.command(migrate, group=_SET_UP)
+app.command(backup, group=_SET_UP)
+app.command(restore, group=_SET_UP)
 app.command(connectors, group=_SET_UP)
 app.command(check, group=_SET_UP)
 

@@ -219,7 +219,7 @@ async def test_composed_as_in_production_a_backorder_comes_through(
         dsn = running.here(environment["PROMISEKEEPER_LEDGER_DSN"], {})
         async with await Ledger.open(dsn, size=2) as ledger:
             await catalogue.load_catalogue(ledger, small_catalogue(outside), at=datetime.now(UTC))
-            await one_backorder(ledger, outside, url, given["PROMISEKEEPER_API_KEY"], release)
+            await one_backorder(ledger, outside, url, REQUIRED["PROMISEKEEPER_API_KEY"], release)
         await by_command("audit")
         codes = {name: await running.stop(name) for name in list(running.processes)}
         assert codes == {"gateway-1": codes["gateway-1"], "worker-1": 0, "worker-2": 0}

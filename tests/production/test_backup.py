@@ -228,9 +228,8 @@ async def test_what_a_killed_backup_left_hinders_nobody(new_ledger: NewDatabase,
     (tmp_path / "backup.partial").write_bytes(b"half of something longer than the next one" * 1000)
     with new_ledger() as dsn:
         save(dsn, tmp_path / "backup", at=NOW, progress=quietly)
-        load_into_nothing = zipfile.ZipFile(tmp_path / "backup")
-        with load_into_nothing as archive:
-            assert archive.testzip() is None
+    with zipfile.ZipFile(tmp_path / "backup") as archive:
+        assert archive.testzip() is None
     assert os.listdir(tmp_path) == ["backup"]
 
 
@@ -238,9 +237,10 @@ async def test_a_backup_that_fails_leaves_no_file(books: str, tmp_path: Path) ->
     def full(rows: int, of: int) -> None:
         raise OSError(28, "No space left on device")
 
+    (tmp_path / "backups").mkdir()
     with pytest.raises(OSError, match="No space"):
-        await asyncio.to_thread(save, books, tmp_path / "backup", at=NOW, progress=full)
-    assert os.listdir(tmp_path) == []
+        await asyncio.to_thread(save, books, tmp_path / "backups" / "backup", at=NOW, progress=full)
+    assert os.listdir(tmp_path / "backups") == []
 
 
 async def test_by_command(

@@ -43,9 +43,13 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 
+# Three: what a developer needs, what an image holds, and what builds it. All of one resolution.
+LOCK := uv pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
+
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+	$(BIN)/$(LOCK) pyproject.toml --extra dev --output-file requirements.lock
+	$(BIN)/$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements.production.lock
+	$(BIN)/$(LOCK) --group pyproject.toml:build --constraint requirements.lock --output-file requirements.build.lock
 
 # What workflows did under this release, for every later one to replay (docs/changing-workflows.md).
 histories: $(READY)

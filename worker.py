@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,16 +21,16 @@ from activities.backorder import BackorderActivities
 from activities.errors import InTradeWords
 from activities.heartbeats import Heartbeats
 from activities.purchase_order import PurchaseOrderActivities
+from activities.readiness import missing_to
 from activities.settings import Settings
 from activities.world import World
+from domain.errors import PromisekeeperError
 from domain.names import TASK_QUEUE
+from worker_health import answering
 from workflows.backorder import Backorder
 from workflows.connecting import connect
 from workflows.purchase_order import PurchaseOrder
 from workflows.tolerance import TolerantSignals
-
-GRACE = timedelta(seconds=20)
-"""What a step in hand may take after SIGTERM; less than the orchestrator's grace."""
 
 WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder)
 
@@ -54,7 +53,7 @@ def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) 
         activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
         workflow_runner=workflow_runner(),
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=world.settings.stop_within,
     )
 
 
@@ -73,9 +72,18 @@ async def run_until_stopped() -> None:
     client = await connect(settings.key_ring)
     world = await World.open(settings)
     try:
-        async with build_worker(client, world, task_queue=settings.task_queue):
+        worker = build_worker(client, world, task_queue=settings.task_queue)
+
+        async def missing() -> Sequence[str]:
+            working = worker.is_running and not stop.is_set()
+            return (
+                await missing_to(client, world.ledger) if working else ["it takes no work: it is starting or stopping"]
+            )
+
+        async with answering(settings.worker_health_address, missing), worker:
             logging.info("worker ready on task queue %s", settings.task_queue)
             await stop.wait()
+            logging.info("finishing what is in hand, for %s at most", settings.stop_within)
     finally:
         await world.close()
 
@@ -89,6 +97,9 @@ def main() -> int:
         for error in missing.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
         return 2
+    except PromisekeeperError as refused:
+        print(refused, file=sys.stderr)
+        return 1
     return 0
 
 

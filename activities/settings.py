@@ -56,6 +56,8 @@ def _exact_origins(origins: str) -> str:
 
 Origins = Annotated[str, AfterValidator(_exact_origins)]
 """Origins with commas between them, each exactly as browsers send it."""
+Address = Annotated[str, Field(pattern=r"^$|^.+:[0-9]{1,5}$")]
+"""`host:port` to listen on, or nothing."""
 
 
 class Settings(BaseSettings):
@@ -77,6 +79,10 @@ class Settings(BaseSettings):
     """Where customers and suppliers reach the gateway; links in mails start with it."""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
+    worker_health_address: Address = ""
+    """Where a worker says whether it lives (`/livez`) and is ready (`/readyz`); empty: nowhere."""
+    stop_within: timedelta = timedelta(seconds=20)
+    """What steps and requests in hand may take after SIGTERM. Less than the orchestrator waits before it kills."""
     api_key: Key
     """What upstream systems send as `Authorization: Bearer ...`."""
     link_secret: Key

@@ -18,6 +18,7 @@ from rich.console import RenderableType
 from temporalio.service import RPCError
 
 from cli.audit import audit
+from cli.backup import backup, restore
 from cli.catalogue import app as catalogue
 from cli.connections import first_line
 from cli.connectors import check, connectors
@@ -84,6 +85,8 @@ app.command(audit, group=_WATCH)
 app.command(forget, group=_WATCH)
 app.command(migrate, group=_SET_UP)
 app.command(payload_key, name="payload-key", group=_SET_UP)
+app.command(backup, group=_SET_UP)
+app.command(restore, group=_SET_UP)
 app.command(connectors, group=_SET_UP)
 app.command(check, group=_SET_UP)
 

@@ -1,17 +1,19 @@
 """`python -m gateway`: serve until told to stop (SIGTERM or Ctrl-C), then finish what is under way."""
 
+import asyncio
 import logging
+import math
 import sys
 
+import psycopg
 import uvicorn
 from pydantic import ValidationError
 
 from activities.settings import Settings
+from domain.errors import PromisekeeperError
 from gateway.app import create_app
 from gateway.slow_senders import ImpatientConnection
-
-GRACE = 20
-"""Seconds that requests under way may take to finish; longer than a caller is kept waiting for a workflow."""
+from ledger.book import Ledger
 
 KEEP_ALIVE = 75
 """Seconds that a connection may rest between two requests; longer than proxies let theirs rest (60, usually), so that
@@ -28,6 +30,11 @@ def main() -> int:
         for error in wrong.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
         return 2
+    try:
+        asyncio.run(_ledger_fits(settings))
+    except (PromisekeeperError, psycopg.Error) as refused:
+        print(refused, file=sys.stderr)
+        return 1
     uvicorn.run(
         create_app(),
         host=settings.gateway_host,
@@ -38,9 +45,14 @@ def main() -> int:
         access_log=False,  # it would write customers' tokens into the log; see gateway/access_log.py
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=math.ceil(settings.stop_within.total_seconds()),
     )
     return 0
+
+
+async def _ledger_fits(settings: Settings) -> None:
+    """Asked before anything is served, since a server that fails while it starts says so by a traceback."""
+    await (await Ledger.open(settings.ledger_dsn.get_secret_value(), size=1)).close()
 
 
 if __name__ == "__main__":

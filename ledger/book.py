@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.errors import BooksDoNotBalance
 from ledger.laws import LAWS
+from ledger.migrate import must_fit
 
 Connection = AsyncConnection[TupleRow]
 Row = TypeVar("Row")
@@ -86,7 +87,7 @@ class Ledger:
 
     @classmethod
     async def open(cls, dsn: str, *, size: int = 10, patience: float = 30) -> Self:
-        """Connect to a migrated database.
+        """Connect to a database that has the shape this code needs.
 
         Args:
             dsn: A PostgreSQL connection string.
@@ -95,6 +96,7 @@ class Ledger:
 
         Raises:
             psycopg_pool.PoolTimeout: The database cannot be reached.
+            ledger.migrate.MigrationRefused: It belongs to an older or a newer version.
         """
         pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
@@ -107,6 +109,12 @@ class Ledger:
             name="ledger",
         )
         await pool.open(wait=True)
+        try:
+            async with pool.connection() as connection:
+                await must_fit(connection)
+        except BaseException:
+            await pool.close()
+            raise
         return cls(pool)
 
     async def close(self) -> None:

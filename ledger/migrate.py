@@ -5,18 +5,21 @@ recorded with its SHA-256, so that a file changed afterwards, or a database of n
 """
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from domain.errors import PromisekeeperError
 
-# Any two processes that migrate the same database take turns by this lock; the number is ours and means nothing else.
-_LOCK = "select pg_advisory_lock(728051402)"
-_UNLOCK = "select pg_advisory_unlock(728051402)"
-_RECORD_TABLE = """
+LOCK: Final = 728051402
+"""Whoever changes a database's shape holds this advisory lock; the number is ours and means nothing else."""
+
+_LOCK = "select pg_advisory_lock(%s)"
+_UNLOCK = "select pg_advisory_unlock(%s)"
+RECORD_TABLE: Final = """
     create table if not exists migration (
         name       text primary key,
         sha256     text not null,
@@ -24,7 +27,8 @@ _RECORD_TABLE = """
     )
 """
 _APPLIED = "select name, sha256 from migration"
-_RECORD = "insert into migration (name, sha256) values (%s, %s)"
+_IS_THERE = "select to_regclass('migration') is not null"
+RECORD: Final = "insert into migration (name, sha256) values (%s, %s)"
 
 
 class MigrationRefused(PromisekeeperError):
@@ -68,27 +72,51 @@ async def migrate(dsn: str) -> list[str]:
 async def apply(dsn: str, migrations: list[Migration]) -> list[str]:
     """Apply those of `migrations` that the database does not have (see `migrate`)."""
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
-        await connection.execute(_LOCK)
+        await connection.execute(_LOCK, (LOCK,))
         try:
             await connection.execute("set client_min_messages = warning")
-            await connection.execute(_RECORD_TABLE)
-            missing = _missing(migrations, await _applied(connection))
+            await connection.execute(RECORD_TABLE)
+            missing = still_missing(migrations, await _applied(connection))
             for migration in missing:
                 async with connection.transaction():
                     await connection.execute(migration.sql)
-                    await connection.execute(_RECORD, (migration.name, migration.sha256))
+                    await connection.execute(RECORD, (migration.name, migration.sha256))
             return [migration.name for migration in missing]
         finally:
-            await connection.execute(_UNLOCK)
+            await connection.execute(_UNLOCK, (LOCK,))
+
+
+async def must_fit(connection: AsyncConnection[TupleRow]) -> None:
+    """Refuse to work on a ledger of another version; asked when a process opens it.
+
+    Raises:
+        MigrationRefused: the ledger is older or newer than this code; the message says what to run.
+    """
+    if missing := still_missing(shipped(), await _applied(connection)):
+        raise MigrationRefused(
+            f"the ledger's database lacks {', '.join(migration.name for migration in missing)}: it is older than this "
+            "version. Run `promisekeeper migrate` of this version first"
+        )
+
+
+async def lacks(connection: AsyncConnection[TupleRow]) -> list[str]:
+    """Names of the migrations that this code has and the ledger has not.
+
+    A ledger that is newer lacks nothing: while a release is rolled out, processes of the one before go on with it.
+    """
+    applied = await _applied(connection)
+    return [migration.name for migration in shipped() if migration.name not in applied]
 
 
 async def _applied(connection: AsyncConnection[TupleRow]) -> dict[str, str]:
+    if await (await connection.execute(_IS_THERE)).fetchone() == (False,):
+        return {}
     rows = await (await connection.execute(_APPLIED)).fetchall()
     return {str(name): str(sha256) for name, sha256 in rows}
 
 
-def _missing(migrations: list[Migration], applied: dict[str, str]) -> list[Migration]:
-    """What is still to be applied. Raises: MigrationRefused."""
+def still_missing(migrations: list[Migration], applied: Mapping[str, str]) -> list[Migration]:
+    """What is still to be applied to a database with those applied (name to SHA-256). Raises: MigrationRefused."""
     known = {migration.name for migration in migrations}
     if unknown := sorted(applied.keys() - known):
         raise MigrationRefused(

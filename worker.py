@@ -23,17 +23,19 @@ from activities.errors import InTradeWords
 from activities.heartbeats import Heartbeats
 from activities.purchase_order import PurchaseOrderActivities
 from activities.settings import Settings
+from activities.sweeping import SweepActivities
 from activities.world import World
 from domain.names import TASK_QUEUE
 from workflows.backorder import Backorder
 from workflows.connecting import connect
 from workflows.purchase_order import PurchaseOrder
+from workflows.sweeps import Sweep
 from workflows.tolerance import TolerantSignals
 
 GRACE = timedelta(seconds=20)
 """What a step in hand may take after SIGTERM; less than the orchestrator's grace."""
 
-WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder)
+WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, Sweep)
 
 PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 """Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow."""
@@ -41,12 +43,12 @@ PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 
 def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
     """The worker with everything it serves; used by production, the demo and the tests alike."""
-    backorder, purchase_order = BackorderActivities(world), PurchaseOrderActivities(world)
+    steps = (BackorderActivities(world), PurchaseOrderActivities(world), SweepActivities(world))
     return Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
+        activities=[step for activities in steps for step in _steps_of(activities)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)

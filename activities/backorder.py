@@ -72,6 +72,7 @@ class BackorderActivities:
             key=step.key,
             at=step.at,
             legal_deadline=end_of_day(ship_by, step.order.ship_to.zone),
+            policy=policy.model_dump(mode="json"),
         )
         return Accepted(position=position, policy=policy)
 

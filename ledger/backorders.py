@@ -5,7 +5,7 @@ Where one stands is read in `ledger/positions.py`. Quantities move in `ledger/su
 needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, LiteralString
 
@@ -125,7 +125,13 @@ class StoryLine(Frozen):
 
 
 async def accept(
-    ledger: Ledger, order: Order, *, key: str, at: datetime, legal_deadline: datetime
+    ledger: Ledger,
+    order: Order,
+    *,
+    key: str,
+    at: datetime,
+    legal_deadline: datetime,
+    policy: Mapping[str, Any] | None = None,
 ) -> BackorderPosition:
     """Enter an order. Its first promise is the date stated at order, if one was.
 
@@ -135,6 +141,7 @@ async def accept(
         key: of workflow id and step.
         at: when it was accepted; the order's own time, if it states one, is what counts for age and rank.
         legal_deadline: the end of the day by which the law wants it shipped.
+        policy: the rules it lives by from now on, as JSON: should its workflow be lost, another goes on under them.
 
     Raises:
         OrderRefused: the catalogue has no such SKU.
@@ -157,7 +164,7 @@ async def accept(
     async with ledger.fact(key=key, subject=backorder_workflow_id(order.backorder_id), kind="accepted", at=at) as fact:
         if not fact.repeated and await (await fact.connection.execute(_ACCEPT, row)).fetchone():
             promise = f", promised by {order.promised_by}" if stated else ""
-            fact.note(text=f"Accepted {order.quantity} of {order.sku}{promise}")
+            fact.note(text=f"Accepted {order.quantity} of {order.sku}{promise}", policy=policy)
         elif (known := await _fingerprint(fact.connection, order.backorder_id)) is None:
             raise OrderRefused(
                 f"SKU {order.sku!r} is not in the catalogue; load a catalogue that lists it, or correct the order"

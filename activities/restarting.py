@@ -8,6 +8,7 @@ the ledger that says the backorder is open.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from domain.summaries import (
 )
 
 if TYPE_CHECKING:
-    from activities.settings import Settings
+    from domain.backorder_duty import Policy
     from ledger.book import Ledger
     from ledger.sweeping import Basis
 
@@ -35,7 +36,7 @@ _IN_THE_LEDGER = "kept in the ledger"
 async def restart_backorder(
     client: Client,
     ledger: Ledger,
-    settings: Settings,
+    policy_of: Callable[[str], Policy],
     backorder_id: str,
     *,
     how: str,
@@ -48,7 +49,7 @@ async def restart_backorder(
     Args:
         client: by which.
         ledger: the books, which have it open.
-        settings: for the terms of a backorder whose own were not written down.
+        policy_of: today's rules by currency, for a backorder whose own were not written down.
         backorder_id: which.
         how: what became of its workflow, in words.
         key: of the fact that it is started again.
@@ -64,7 +65,7 @@ async def restart_backorder(
     from ledger import sweeping
 
     basis = await sweeping.basis(ledger, backorder_id)
-    policy = basis.policy or settings.policy(basis.currency).model_dump(mode="json")
+    policy = basis.policy or policy_of(basis.currency).model_dump(mode="json")
     terms = "" if basis.policy else ", under today's terms, since its own are not on record"
     said = f"{how} while {basis.open} of its units were owed; started again{terms}"
     workflow_id = names.backorder_workflow_id(backorder_id)

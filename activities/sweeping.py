@@ -124,9 +124,15 @@ class SweepActivities:
         client, queue = activity.client(), activity.info().task_queue
 
         async def restart(lost: _Lost, key: str) -> str | None:
-            settings = self._world.settings
             return await restart_backorder(
-                client, self._ledger, settings, lost.of, how=lost.how, key=key, at=step.at, task_queue=queue
+                client,
+                self._ledger,
+                self._world.settings.policy,
+                lost.of,
+                how=lost.how,
+                key=key,
+                at=step.at,
+                task_queue=queue,
             )
 
         async def ask(lost: _Lost, what: str, key: str) -> None:

@@ -14,7 +14,7 @@ from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefus
 from domain.names import backorder_workflow_id
 from domain.orders import Address, Order
 from domain.values import Frozen, Instant
-from ledger.attention import RAISE_ON_BACKORDER, SETTLE_ON_BACKORDER
+from ledger.attention import RAISE_ON_BACKORDER, SETTLE_ON_BACKORDER, ask_among_many
 from ledger.book import Connection, Ledger, as_json, fetch, fetch_one
 from ledger.positions import POSITIONS, position, read_position, read_positions
 
@@ -251,9 +251,26 @@ async def request_cancel(
     )
 
 
-async def raise_attention(ledger: Ledger, backorder_id: str, *, key: str, at: datetime, what: str) -> BackorderPosition:
-    """Ask an operator for something, in plain words, next to what is asked already."""
+async def raise_attention(
+    ledger: Ledger, backorder_id: str, *, key: str, at: datetime, what: str, alike: str | None = None
+) -> BackorderPosition:
+    """Ask an operator for something, in plain words, next to what is asked already.
+
+    Args:
+        ledger: the books.
+        backorder_id: on which backorder.
+        key: of workflow id and step.
+        at: when.
+        what: is needed.
+        alike: how needs begin of which there may be hundreds; the newest of them stay.
+    """
     text = f"Needs attention: {what}"
+    if alike:
+        async with ledger.fact(key=key, subject=backorder_workflow_id(backorder_id), kind="attention", at=at) as fact:
+            if not fact.repeated:
+                fact.note(text=text)
+                await ask_among_many(fact.connection, backorder_id, what, alike=alike, on_order=False, at=at)
+            return await read_position(fact.connection, backorder_id)
     change = (RAISE_ON_BACKORDER, {"what": what})
     return await _write(ledger, backorder_id, key=key, at=at, kind="attention", text=text, change=change)
 

@@ -108,7 +108,7 @@ async def test_a_cancel_that_was_under_way_is_finished_by_the_next_run(shop: Sho
     asked = asyncio.create_task(shop.cancel())
     await shop.until(lambda p: p.cancel_requested_at is not None)
     await shop.backorder().terminate()
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(Exception, match=r"."):
         await asked
     await shop.outside.carrier.fail_next("503", 0, on="void")
     await sweep(shop, SweepKind.LOST_WORKFLOWS)
@@ -266,7 +266,7 @@ async def _forget(shop: Shop, number: int) -> None:
         await connection.execute("set local session_replication_role = replica")
         for table in ("contact", "promise", "notice", "claim", "announcement", "backorder"):
             column = "workflow_id" if table == "announcement" else "backorder_id"
-            await connection.execute(f"delete from {table} where {column} = %s", (shop.backorder_id(number),))  # noqa: S608
+            await connection.execute(f"delete from {table} where {column} = %s", (shop.backorder_id(number),))
 
 
 async def test_a_sweep_that_found_what_it_cannot_mend_is_found_by_its_attribute(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Ready-made list queries for the Temporal UI, as links. The UI keeps saved views in each browser; links work in all."""
+"""Ready-made list queries for the Temporal UI, as links: its own saved views stay in one browser, links work in all."""
 
 import json
 import os

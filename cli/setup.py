@@ -1,4 +1,4 @@
-"""`promisekeeper setup`: makes a Temporal namespace ready: search attributes, the sweeps' schedules, links to queries."""
+"""`promisekeeper setup`: makes a Temporal namespace ready for us, and tells where to look in its UI."""
 
 import asyncio
 import json

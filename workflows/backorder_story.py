@@ -153,8 +153,8 @@ def _story(position: BackorderPosition) -> Iterator[tuple[datetime, str]]:
     for parcel in position.parcels:
         yield parcel.booked_at or parcel.planned_at, _parcel(parcel)
     if position.cancel_requested_at:
-        by = position.cancelled_by or "somebody"
-        yield position.cancel_requested_at, f"the {by} cancelled"  # not why: those are somebody's own words
+        by = f"the {position.cancelled_by}" if position.cancelled_by else "somebody"
+        yield position.cancel_requested_at, f"{by} cancelled"  # not why: those are somebody's own words
     if position.closed_at:
         yield position.closed_at, "closed"
 

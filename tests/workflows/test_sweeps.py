@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from domain.names import SWEEP
 from domain.sweeps import SweepInput, SweepKind, Swept
-from ledger import announcements, backorders
+from ledger import announcements, backorders, purchase_orders
 from ledger.audit import audit
 from tests.workflows.shop import Shop, eventually
 from tests.workflows.test_messages import receipt
@@ -43,16 +44,29 @@ async def runs(shop: Shop, handle: WorkflowHandle[Any, Any]) -> str:
     return described.run_id
 
 
+async def known(shop: Shop, handle: WorkflowHandle[Any, Any], position: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+    """Wait until a workflow knows what the ledger knows; its answer to `standing`."""
+
+    async def look() -> dict[str, Any] | None:
+        standing: dict[str, Any] = await handle.query("standing")
+        told = (await position()).model_dump(mode="json", exclude={"terms"})
+        seen = {name: value for name, value in (standing["position"] or {}).items() if name != "terms"}
+        return standing if seen == told else None
+
+    found: dict[str, Any] = await eventually(look, handle.describe)
+    return found
+
+
 async def story(shop: Shop, number: int = 1) -> list[str]:
     """What happened to a backorder."""
     return [line.text for line in await backorders.story(shop.world.ledger, shop.backorder_id(number))]
 
 
 async def test_a_terminated_backorder_is_started_again_and_keeps_its_promise(shop: Shop) -> None:
-    handle = await shop.order(1, unit_price="49.90")
+    handle = await shop.order()
     po_number = await shop.acknowledged()
-    await shop.until(lambda p: p.current_promise is not None and bool(p.notices))
-    policy = (await handle.query("standing"))["next_duty"]
+    await shop.until(lambda p: bool(p.notices) and all(claim.confirmed for claim in p.claims))
+    duty = (await known(shop, handle, shop.position))["next_duty"]
     await handle.terminate("a mistake")
     swept = await sweep(shop, SweepKind.LOST_WORKFLOWS)
     assert named(swept) == [shop.backorder_id()]
@@ -60,7 +74,7 @@ async def test_a_terminated_backorder_is_started_again_and_keeps_its_promise(sho
     assert "today's terms" not in swept.mended[0].said
     await runs(shop, shop.backorder())
     assert swept.mended[0].said[1:] in (await story(shop))[-1]
-    assert (await shop.backorder().query("standing"))["next_duty"] == policy
+    assert (await known(shop, shop.backorder(), shop.position))["next_duty"] == duty
 
     await shop.supplier().advance("deliver", po_number)
     await shop.parcel_taken()
@@ -104,13 +118,12 @@ async def test_nothing_personal_goes_into_the_history_of_a_workflow_that_is_star
 async def test_a_cancel_that_was_under_way_is_finished_by_the_next_run(shop: Shop) -> None:
     await shop.order(sku="CHAIR", quantity=2)
     await shop.until(lambda p: any(x.state == "booked" for x in p.parcels))
-    await shop.outside.carrier.fail_next("503", 50, on="void")
+    await shop.outside.carrier.fail_next("slow", 1, on="void", seconds=4)
     asked = asyncio.create_task(shop.cancel())
     await shop.until(lambda p: p.cancel_requested_at is not None)
     await shop.backorder().terminate()
     with pytest.raises(Exception, match=r"."):
         await asked
-    await shop.outside.carrier.fail_next("503", 0, on="void")
     await sweep(shop, SweepKind.LOST_WORKFLOWS)
     closed = await shop.closed()
     assert (closed.cancelled, closed.refund_due) == (2, 0)
@@ -207,6 +220,7 @@ async def test_a_word_that_was_not_told_is_told(shop: Shop) -> None:
 async def test_a_purchase_order_past_its_cut_off_looks_again(shop: Shop) -> None:
     await shop.order()
     po_number = await shop.po_number()
+    await known(shop, shop.po(po_number), lambda: purchase_orders.position(shop.world.ledger, po_number))
     async with shop.world.ledger.work() as connection:  # the terms changed under the timer that it sleeps by
         await connection.execute("update purchase_order set collect_until = now() - interval '1 hour'")
     assert named(await sweep(shop, SweepKind.LATE_ORDERS, grace=timedelta(minutes=5))) == []  # it was opened just now

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from domain.names import SWEEP
@@ -294,3 +296,21 @@ async def test_a_sweep_that_found_what_it_cannot_mend_is_found_by_its_attribute(
         return [one.id async for one in shop.client.list_workflows(query)] or None
 
     assert await eventually(found, shop.backorder().describe)
+
+
+async def test_a_backorder_that_a_restored_ledger_forgot_is_accepted_again_by_a_reset(shop: Shop) -> None:
+    await shop.order(1)
+    await shop.until(lambda p: bool(p.notices))
+    await _forget(shop, 1)
+    described = await shop.backorder().describe()
+    await shop.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=shop.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
+            reason="an older ledger was restored",
+            workflow_task_finish_event_id=3,
+            request_id=str(uuid4()),
+        )
+    )
+    again = await shop.until(lambda p: bool(p.claims))
+    assert (again.ordered, again.claimed) == (2, 2)

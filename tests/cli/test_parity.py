@@ -1,4 +1,4 @@
-"""Everything an operator can do in the Temporal UI is a command: each message of each workflow is really sent by one."""
+"""Everything an operator can do in the Temporal UI is a command: each message of each workflow is sent by one."""
 
 import json
 from collections.abc import AsyncIterator

@@ -55,7 +55,7 @@ class Plan:
 
 
 SWEEPS: Mapping[SweepKind, Plan] = {
-    SweepKind.OWED_WORDS: Plan(timedelta(minutes=5), timedelta(0), timedelta(seconds=30)),
+    SweepKind.OWED_WORDS: Plan(timedelta(minutes=5), timedelta(minutes=1), timedelta(seconds=30)),
     SweepKind.LATE_ORDERS: Plan(timedelta(minutes=15), timedelta(minutes=2), timedelta(minutes=1)),
     SweepKind.LOST_WORKFLOWS: Plan(timedelta(minutes=15), timedelta(minutes=7), timedelta(minutes=1)),
     SweepKind.UNKNOWN_WORKFLOWS: Plan(timedelta(hours=1), timedelta(minutes=11), timedelta(minutes=2)),

@@ -137,7 +137,9 @@ async def test_sweeping_by_hand_prints_what_was_mended(shop: Shop, promisekeeper
     await shop.order()
     po_number = await shop.po_number()
     code, out, err = await promisekeeper("sweep", "lost-workflows")
-    assert code == 0 and out.splitlines()[-1].split() == ["lost-workflows", "2", "0", "0"], err
+    assert code == 0 and out.splitlines()[-1].split() == ["lost-workflows", "1", "0", "0"], (
+        err
+    )  # the order is too young
     await shop.backorder().terminate()
     code, out, err = await promisekeeper("sweep", "lost-workflows", "--at-once")
     assert code == 0 and shop.backorder_id() in out.replace("\n", "") and "started again" in " ".join(out.split()), err

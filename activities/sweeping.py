@@ -22,7 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.announcing import tell, wake_purchase_order
 from activities.restarting import restart_backorder, restart_purchase_order
 from domain import names
-from domain.purchase_order_duty import next_duty
+from domain.purchase_order_duty import PurchaseOrderDutyKind, next_duty
 from domain.sweeps import RESTARTS_A_DAY, SUSPICIOUSLY_MANY, Finding, Swept
 from domain.values import Frozen, Instant
 
@@ -34,6 +34,8 @@ PAGE = 500
 """Ledger rows, or running workflows, looked at by one activity."""
 AT_ONCE = 20
 """Requests under way at once."""
+DISMISSED_FOR = timedelta(days=1)
+"""How long a workflow leaves an operator in peace who dismissed what is still needed."""
 IDS_IN_A_QUERY = 100
 """Business ids have 80 characters, and a query should stay far below the server's limits."""
 
@@ -273,6 +275,8 @@ def _late(order: ListedOrder, moved: datetime, step: SweepStep) -> str | None:
     if duty is None:
         return None
     due = moved if duty.at >= step.at else duty.at  # what is due "now" is due since the books last moved
+    if duty.kind is PurchaseOrderDutyKind.ASK_OPERATOR:
+        due = max(due, moved) + DISMISSED_FOR  # an operator may have been asked, and want to hear no more of it now
     return duty.why if duty.at <= step.at and due <= step.before else None
 
 

@@ -8,8 +8,7 @@ from tests.docs.readme import ROOT
 FOLDERS = ("activities", "domain", "ledger", "workflows")
 _NAMES = {"what", "need", "trouble"}
 """Variables that hold such a text on its way to the books."""
-_CALLS = {"_raise_attention", "append"}
-_SAY = {"_no_supplier", "_silent", "_ends_again_and_again"}
+_SAY = {"_no_supplier", "_silent", "_ends_again_and_again", "_unknown_to_the_ledger"}
 """Functions that make up such a text."""
 
 

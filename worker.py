@@ -23,6 +23,7 @@ from activities.heartbeats import Heartbeats
 from activities.purchase_order import PurchaseOrderActivities
 from activities.readiness import missing_to
 from activities.settings import Settings
+from activities.sweeping import SweepActivities
 from activities.world import World
 from domain.errors import PromisekeeperError
 from domain.names import TASK_QUEUE
@@ -30,9 +31,10 @@ from worker_health import answering
 from workflows.backorder import Backorder
 from workflows.connecting import connect
 from workflows.purchase_order import PurchaseOrder
+from workflows.sweeps import Sweep
 from workflows.tolerance import TolerantSignals
 
-WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder)
+WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, Sweep)
 
 PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 """Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow."""
@@ -45,12 +47,12 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 
 def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
     """The worker with everything it serves; used by production, the demo and the tests alike."""
-    backorder, purchase_order = BackorderActivities(world), PurchaseOrderActivities(world)
+    steps = (BackorderActivities(world), PurchaseOrderActivities(world), SweepActivities(world))
     return Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
+        activities=[step for activities in steps for step in _steps_of(activities)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
         workflow_runner=workflow_runner(),
         graceful_shutdown_timeout=world.settings.stop_within,

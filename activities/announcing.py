@@ -12,6 +12,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import names
+from domain.summaries import PURCHASE_ORDER_DETAILS, purchase_order_summary
 
 if TYPE_CHECKING:
     from ledger.announcements import Announcement
@@ -75,5 +76,6 @@ async def wake_purchase_order(client: Client, po_number: str, word: str, *args: 
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=start_signal,
         start_signal_args=list(args),
-        static_summary=f"Purchase order {po_number}",
+        static_summary=purchase_order_summary(po_number),
+        static_details=PURCHASE_ORDER_DETAILS,
     )

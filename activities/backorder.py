@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.announcing import tell, wake_purchase_order
 from activities.notice_context import notice_context
 from activities.privacy import kept_private, without
-from activities.receipts import keep_receipt
+from activities.receipts import UNUSABLE, keep_receipt
 from activities.steps import (
     Accepted,
     AcceptStep,
@@ -72,6 +72,7 @@ class BackorderActivities:
             key=step.key,
             at=step.at,
             legal_deadline=end_of_day(ship_by, step.order.ship_to.zone),
+            policy=policy.model_dump(mode="json"),
         )
         return Accepted(position=position, policy=policy)
 
@@ -348,9 +349,7 @@ class BackorderActivities:
         position = await backorders.position(self._ledger, step.backorder_id)
         supplier_id = next((claim.supplier_id for claim in position.claims), None)
         if supplier_id is None:
-            trouble: str | None = (
-                "A receipt was signalled to this backorder, which waits for no supplier: " + step.raw[:500]
-            )
+            trouble: str | None = f"{UNUSABLE} to this backorder, which waits for no supplier: {step.raw[:500]}"
         else:
             po_number, trouble = await keep_receipt(
                 self._ledger, step.raw, at=step.at, supplier_id=supplier_id, prefer=step.backorder_id
@@ -363,7 +362,7 @@ class BackorderActivities:
                 await wake_purchase_order(activity.client(), po_number, SUPPLIER_MESSAGE, task_queue=task_queue)
         if trouble:
             await backorders.raise_attention(
-                self._ledger, step.backorder_id, key=f"{step.key}/attention", at=step.at, what=trouble
+                self._ledger, step.backorder_id, key=f"{step.key}/attention", at=step.at, what=trouble, alike=UNUSABLE
             )
         return await self._told(step)
 

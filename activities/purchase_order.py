@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.announcing import tell
-from activities.receipts import keep_receipt
+from activities.receipts import UNUSABLE, keep_receipt
 from activities.steps import (
     HoldStep,
     OperationStep,
@@ -209,8 +209,9 @@ class PurchaseOrderActivities:
                 self._ledger, raw, at=step.at, supplier_id=supplier_id, po_number=step.po_number
             )
             if trouble:
+                key = f"{step.key}/attention/{n}"
                 await purchase_orders.raise_attention(
-                    self._ledger, step.po_number, key=f"{step.key}/attention/{n}", at=step.at, what=trouble
+                    self._ledger, step.po_number, key=key, at=step.at, what=trouble, alike=UNUSABLE
                 )
         await inbox.apply_events(self._ledger, step.po_number, at=step.at)
         return await self._told(step)

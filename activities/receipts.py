@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ledger.book import Ledger
 
 
+UNUSABLE = "A receipt was signalled"
+"""How an operator is told of a receipt that cannot be used. Anybody may send hundreds of them."""
+
 _OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 
 
@@ -87,6 +90,6 @@ async def keep_receipt(
     if receipt:
         return receipt.po_number, None
     return None, (
-        f"A receipt was signalled that cannot be used: {unreadable}. It is kept in the inbox of {supplier_id} "
+        f"{UNUSABLE} that cannot be used: {unreadable}. It is kept in the inbox of {supplier_id} "
         f"(sha256 {digest[:12]}). Ask the sender to correct and repeat it, then resolve with 'dismiss'."
     )

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
 
     public_url: str = "http://127.0.0.1:8080"
     """Where customers and suppliers reach the gateway; links in mails start with it."""
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+    """Where people open the Temporal UI; the links of `promisekeeper queries` begin with it."""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
     worker_health_address: Address = ""

@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.connections import SECONDS_TO_CONNECT, task_queue
 from cli.errors import CommandFailed, Refused
 from cli.terminal import plain, progress_console
+from domain.summaries import PURCHASE_ORDER_DETAILS, purchase_order_summary
 from workflows import backorder_contract, purchase_order_contract
 
 Answer = TypeVar("Answer")
@@ -75,7 +76,8 @@ async def ask_purchase_order(
         task_queue=task_queue(),
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        static_summary=f"Purchase order {po_number}",
+        static_summary=purchase_order_summary(po_number),
+        static_details=PURCHASE_ORDER_DETAILS,
     )
     asked = client.start_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType] - likewise
         update,

@@ -5,6 +5,7 @@ does not take it back. Where no workflow runs any more, the books answer.
 """
 
 import asyncio
+import json
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -33,7 +34,10 @@ from workflows.starting import started_order
 Wait = Annotated[float, Parameter(validator=Number(gt=0))]
 """Seconds to wait for the answer."""
 
-_PATIENCE = 30.0
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+
+PATIENCE = 30.0
+"""Seconds; people wait no longer without being told."""
 
 _ENDED = {
     CancelOutcome.CANCELLED: "cancelled",
@@ -49,7 +53,8 @@ def cancel(
     *,
     by: Literal["customer", "seller"] = "customer",
     reason: str = "",
-    wait: Wait = _PATIENCE,
+    wait: Wait = PATIENCE,
+    as_json: AsJson = False,
 ) -> int:
     """Cancel what has not shipped of a backorder, and undo what was done for it.
 
@@ -60,13 +65,17 @@ def cancel(
         by: who wants it.
         reason: why, in a few words; the customer reads it.
         wait: seconds to wait for the answer.
+        as_json: print JSON.
     """
     reply = asyncio.run(_cancel(backorder, CancelRequest(by=CancelledBy(by), reason=reason), wait))
     said = f"{backorder}: {_ENDED[reply.outcome]}; {reply.units_cancelled} cancelled, {reply.units_shipped} shipped"
     if reply.refund:
         by_day = f" by {reply.refund_by}" if reply.refund_by else ""
         said += f"; {money(reply.refund, reply.currency)} to be refunded{by_day}"
-    _say(said)
+    if as_json:
+        print(reply.model_dump_json(indent=2))
+    else:
+        _say(said)
     return 1 if reply.outcome is CancelOutcome.TOO_LATE else 0
 
 
@@ -76,7 +85,8 @@ def resolve(
     /,
     *,
     note: str = "",
-    wait: Wait = _PATIENCE,
+    wait: Wait = PATIENCE,
+    as_json: AsJson = False,
 ) -> int:
     """Decide what a backorder or a purchase order that needs attention waits for.
 
@@ -89,21 +99,23 @@ def resolve(
             means), `close_short` (buy the rest elsewhere) or `withdraw` (cancel it with the supplier).
         note: why, for the story.
         wait: seconds to wait for the answer.
+        as_json: print JSON: what was decided, and where it then stands.
     """
     if is_po_number(what):
         if resolution not in set(PurchaseOrderResolution):
             raise CommandFailed(f"a purchase order is resolved by one of {', '.join(PurchaseOrderResolution)}")
         decision = purchase_order_contract.Resolve(resolution=PurchaseOrderResolution(resolution), note=note)
-        asyncio.run(_decide(what, purchase_order_contract.RESOLVE, decision, wait))
+        status = asyncio.run(_decide(what, purchase_order_contract.RESOLVE, decision, wait)).status.value
     else:
         if resolution not in set(Resolution):
             raise CommandFailed(f"a backorder is resolved by one of {', '.join(Resolution)}")
-        asyncio.run(_resolve(what, backorder_contract.Resolve(resolution=Resolution(resolution), note=note), wait))
-    _say(f"{what}: {resolution}")
+        order = backorder_contract.Resolve(resolution=Resolution(resolution), note=note)
+        status = asyncio.run(_resolve(what, order, wait)).status.value
+    _tell(what, f"{resolution}", status, as_json=as_json)
     return 0
 
 
-def release_now(purchase_order: str, /, *, wait: Wait = _PATIENCE) -> int:
+def release_now(purchase_order: str, /, *, wait: Wait = PATIENCE, as_json: AsJson = False) -> int:
     """Send a collecting purchase order now instead of at its cut-off.
 
     Exit code 1: it is over. 3: there is no such purchase order.
@@ -111,15 +123,21 @@ def release_now(purchase_order: str, /, *, wait: Wait = _PATIENCE) -> int:
     Args:
         purchase_order: its number, such as PO-000012.
         wait: seconds to wait for the answer.
+        as_json: print JSON.
     """
     order = asyncio.run(_decide(purchase_order, purchase_order_contract.RELEASE_NOW, None, wait))
     gone = f"went out before ({order.status})" if order.frozen_at else "goes out now"
-    _say(f"{purchase_order}: {gone}")
+    _tell(purchase_order, gone, order.status.value, as_json=as_json)
     return 0
 
 
 def hold(
-    purchase_order: str, /, *, off: Annotated[bool, Parameter(negative="")] = False, wait: Wait = _PATIENCE
+    purchase_order: str,
+    /,
+    *,
+    off: Annotated[bool, Parameter(negative="")] = False,
+    wait: Wait = PATIENCE,
+    as_json: AsJson = False,
 ) -> int:
     """Keep a collecting purchase order from being sent, past its cut-off.
 
@@ -129,6 +147,7 @@ def hold(
         purchase_order: its number, such as PO-000012.
         off: let it go again.
         wait: seconds to wait for the answer.
+        as_json: print JSON.
     """
     order = asyncio.run(_decide(purchase_order, purchase_order_contract.HOLD, Hold(held=not off), wait))
     if order.frozen_at:
@@ -136,7 +155,7 @@ def hold(
             f"{purchase_order} does not collect any more ({order.status}), so it cannot be held. "
             f"`promisekeeper resolve {purchase_order} withdraw` asks the supplier to cancel it."
         )
-    _say(f"{purchase_order}: {'goes on' if off else 'held'}")
+    _tell(purchase_order, "goes on" if off else "held", order.status.value, as_json=as_json)
     return 0
 
 
@@ -166,10 +185,12 @@ def _as_it_ended(position: BackorderPosition) -> CancelReply:
     )
 
 
-async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait: float) -> None:
+async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait: float) -> BackorderPosition:
     client = await temporal_client()
     try:
-        await ask_backorder(client, backorder_id, backorder_contract.RESOLVE, decision, object, wait=wait)
+        reply = await ask_backorder(
+            client, backorder_id, backorder_contract.RESOLVE, decision, backorder_contract.Standing, wait=wait
+        )
     except NobodyRuns:
         async with open_ledger() as ledger:
             position = await _ended_backorder(client, ledger, backorder_id)
@@ -180,6 +201,10 @@ async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait
                     + (still if position.attention else "")
                 ) from None
             await _dismiss_in_the_books(ledger, backorder_id, decision.note)
+            return position
+    if reply.position is None:
+        raise Refused(f"{backorder_id} is not accepted yet; ask again")
+    return reply.position
 
 
 async def _dismiss_in_the_books(ledger: Ledger, backorder_id: str, note: str) -> None:
@@ -212,7 +237,7 @@ async def _ended_backorder(client: Client, ledger: Ledger, backorder_id: str) ->
     if position.open:
         raise Refused(
             f"no workflow runs for {backorder_id}, although {position.open} of its units are owed: it was ended by "
-            "hand. Reset it in the Temporal UI, then ask again."
+            f"hand. `promisekeeper restart {backorder_id}` starts it again; then ask again."
         )
     return position
 
@@ -260,6 +285,13 @@ async def _no_such_order(ledger: Ledger, number: str) -> Exception:
         f"{number} is a backorder, and this asks for a purchase order. "
         + (f"It is on {on}." if on else "It is on no purchase order now.")
     )
+
+
+def _tell(who: str, what: str, status: str, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"id": who, "decided": what, "status": status}, ensure_ascii=False, indent=2))
+    else:
+        _say(f"{who}: {what}")
 
 
 def _say(what: str) -> None:

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.next_step import lasting, of_backorder, of_purchase_order, short_day
-from cli.terminal import console, plain, say, table
+from cli.terminal import console, in_lines, plain, say, table
 from domain.backorder_position import BackorderPosition
+from domain.needs import needs
 from ledger.order_list import ListedOrder, Tally
 from workflows.backorder_contract import Resolution
 from workflows.purchase_order_contract import PurchaseOrderResolution
@@ -91,7 +92,7 @@ def attention(
     asking += [(one.attention_since, one.po_number, one.status.value, one.attention) for one in orders_found]
     drawn = table("Who", "Status", "For", "What is to be done", whole=["For"])
     for since, who, status, what in sorted(asking, key=lambda one: (one[0] or now, one[1])):
-        drawn.add_row(plain(who), plain(status), plain(lasting(since, now)), plain(what))
+        drawn.add_row(plain(who), plain(status), plain(lasting(since, now)), in_lines(needs(what)))
     on.print(drawn)
     on.print()
     _cut(len(backorders_found), of_backorders.total, "backorders", on)

@@ -26,11 +26,15 @@ from cli.decisions import cancel, hold, release_now, resolve
 from cli.environment import use_dev_environment
 from cli.errors import CommandFailed, Refused
 from cli.forget import forget
+from cli.messages import answer_delay, look_again, receipt, standing
 from cli.migrate import migrate
 from cli.payload_key import payload_key
+from cli.queries import queries
 from cli.schema import openapi, schema
+from cli.setup import setup
 from cli.status import list_purchase_orders, status
 from cli.submit import submit
+from cli.sweep import restart, sweep
 from cli.terminal import progress_console, say
 from domain.errors import NotFound, PromisekeeperError
 
@@ -81,12 +85,20 @@ app.command(cancel, group=_WATCH)
 app.command(resolve, group=_WATCH)
 app.command(release_now, group=_WATCH)
 app.command(hold, group=_WATCH)
+app.command(answer_delay, group=_WATCH)
+app.command(receipt, group=_WATCH)
+app.command(look_again, group=_WATCH)
+app.command(standing, group=_WATCH)
+app.command(restart, group=_WATCH)
+app.command(sweep, group=_WATCH)
+app.command(queries, group=_WATCH)
 app.command(audit, group=_WATCH)
 app.command(forget, group=_WATCH)
 app.command(migrate, group=_SET_UP)
 app.command(payload_key, name="payload-key", group=_SET_UP)
 app.command(backup, group=_SET_UP)
 app.command(restore, group=_SET_UP)
+app.command(setup, group=_SET_UP)
 app.command(connectors, group=_SET_UP)
 app.command(check, group=_SET_UP)
 

@@ -10,6 +10,7 @@ from cli.amounts import in_decimals, money
 from cli.next_step import of_backorder, of_purchase_order
 from cli.terminal import plain, table
 from domain.backorder_position import BackorderPosition, ParcelState
+from domain.needs import needs
 from domain.purchase_order_position import PurchaseOrderPosition
 from domain.values import round_money
 from ledger.backorders import StoryLine
@@ -38,7 +39,7 @@ def backorder(position: BackorderPosition, story: Sequence[StoryLine], now: date
         by = f" by {position.refund_deadline}" if position.refund_deadline else ""
         facts.append(("Refund due", f"{money(position.refund_due, position.currency)}{by}"))
     if position.attention:
-        facts.append(("Attention", position.attention))
+        facts += [("" if n else "Attention", need) for n, need in enumerate(needs(position.attention))]
         facts.append(("", f"Decide with `promisekeeper resolve {position.backorder_id} ...`"))
     for claim in position.claims:
         expected = f"expected {claim.expected_on}" if claim.expected_on else "no date known"
@@ -81,7 +82,7 @@ def purchase_order(order: PurchaseOrderPosition, now: datetime, on: Console) -> 
     value = sum((line.ordered * line.unit_price for line in order.lines), start=Decimal(0))
     facts.append(("Value", money(round_money(value, order.currency), order.currency)))
     if order.attention:
-        facts.append(("Attention", order.attention))
+        facts += [("" if n else "Attention", need) for n, need in enumerate(needs(order.attention))]
         facts.append(("", f"Decide with `promisekeeper resolve {order.po_number} ...`"))
     if step:
         facts.append(("Next", step.full(now)))

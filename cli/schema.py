@@ -10,7 +10,7 @@ from cli.order_columns import COLUMNS
 from cli.terminal import console, plain, table
 from domain.catalogue import Catalogue
 from domain.orders import Order
-from domain.supplier_events import supplier_event
+from domain.supplier_events import Received, supplier_event
 from workflows import backorder_contract, purchase_order_contract
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,6 +32,8 @@ class Described(StrEnum):
     RESOLVE = "resolve"
     HOLD = "hold"
     RESOLVE_PURCHASE_ORDER = "resolve-purchase-order"
+    RECEIPT = "receipt"
+    """The argument of the signal `receipt`; a purchase order fills its own number in."""
 
 
 _TYPES: dict[Described, TypeAdapter[Any]] = {
@@ -43,6 +45,7 @@ _TYPES: dict[Described, TypeAdapter[Any]] = {
     Described.RESOLVE: TypeAdapter(backorder_contract.Resolve),
     Described.HOLD: TypeAdapter(purchase_order_contract.Hold),
     Described.RESOLVE_PURCHASE_ORDER: TypeAdapter(purchase_order_contract.Resolve),
+    Described.RECEIPT: TypeAdapter(Received),
 }
 
 

@@ -62,6 +62,11 @@ def plain(value: object) -> Text:
     return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in said))
 
 
+def in_lines(parts: Iterable[object]) -> Text:
+    """One below the other."""
+    return Text("\n").join(plain(part) for part in parts)
+
+
 def say(what: str, on: Console) -> None:
     """A sentence: folded between words on a terminal; elsewhere one line, as those who search it expect."""
     on.print(plain(what), soft_wrap=not on.is_terminal)

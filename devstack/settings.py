@@ -135,6 +135,7 @@ def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn
         "PROMISEKEEPER_LEDGER_DSN": ledger_dsn,
         "PROMISEKEEPER_TASK_QUEUE": TASK_QUEUE,
         "PROMISEKEEPER_PUBLIC_URL": settings.gateway_url,
+        "PROMISEKEEPER_TEMPORAL_UI_URL": f"http://{HOST}:{settings.ui_port}",
         "PROMISEKEEPER_GATEWAY_HOST": HOST,
         "PROMISEKEEPER_GATEWAY_PORT": str(settings.gateway_port),
         "PROMISEKEEPER_API_KEY": kept.token("PROMISEKEEPER_API_KEY"),

@@ -6,13 +6,14 @@ import shutil
 import sysconfig
 from pathlib import Path
 
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
 from devstack.processes import Part
-from workflows import backorder_contract, purchase_order_contract
+from workflows.setting_up import SEARCH_ATTRIBUTES, SetUpRefused, set_up
 
 BINARY_VARIABLE = "PROMISEKEEPER_TEMPORAL_BINARY"
 HOST = "127.0.0.1"
-
-_ATTRIBUTES = backorder_contract.SEARCH_ATTRIBUTES | purchase_order_contract.SEARCH_ATTRIBUTES
 
 
 class TemporalUnusableError(Exception):
@@ -39,7 +40,7 @@ def binary() -> Path:
 
 def search_attribute_arguments() -> list[str]:
     """Arguments for a server that keeps nothing: they register our search attributes as it starts."""
-    return [part for name, kind in _ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")]
+    return [part for name, kind in SEARCH_ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")]
 
 
 def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str) -> Part:
@@ -55,8 +56,8 @@ def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str) -> Part:
     async def ready() -> bool:
         return await _operator(port, "namespace", "describe", "--namespace", "default") is None
 
-    async def register() -> None:
-        await register_search_attributes(port)
+    async def prepare_namespace() -> None:
+        await prepare(port)
 
     command = [
         str(binary()),
@@ -64,11 +65,11 @@ def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str) -> Part:
         *("--db-filename", str(folder / "temporal.db"), "--log-level", "warn", "--ui-disable-news-fetch"),
         *("--ui-codec-endpoint", codec_endpoint),
     ]
-    return Part("temporal", command, ready, clean_environment(), once_ready=register)
+    return Part("temporal", command, ready, clean_environment(), once_ready=prepare_namespace)
 
 
-async def register_search_attributes(port: int) -> None:
-    """Register our search attributes; those already there are left alone.
+async def prepare(port: int) -> None:
+    """Register our search attributes and make the schedules of the sweeps; what is there already is left alone.
 
     Not by the server's own `--search-attribute`, which it heeds only when it makes a new database: a version of ours
     that brings a new attribute could not start its workflows on an old one.
@@ -76,10 +77,11 @@ async def register_search_attributes(port: int) -> None:
     Raises:
         TemporalUnusableError: the server refuses; its words are in the message.
     """
-    named = [part for name, kind in _ATTRIBUTES.items() for part in ("--name", name, "--type", kind)]
-    problem = await _operator(port, "search-attribute", "create", *named)
-    if problem is not None:
-        raise TemporalUnusableError(f"Temporal does not take our search attributes: {problem}")
+    client = await Client.connect(f"{HOST}:{port}", data_converter=pydantic_data_converter)
+    try:
+        await set_up(client)
+    except SetUpRefused as refused:
+        raise TemporalUnusableError(f"Temporal does not take our set-up: {refused}") from refused
 
 
 def clean_environment() -> dict[str, str]:

@@ -13,6 +13,9 @@ BACKORDER = "Backorder"
 PURCHASE_ORDER = "PurchaseOrder"
 """Workflow type of one purchase order."""
 
+SWEEP = "Sweep"
+"""Workflow type of a sweep."""
+
 SUPPLY_CHANGED = "supply_changed"
 """Signal to a backorder: its supply changed in the ledger (allocated, dated, lost). Carries no quantity: look it up."""
 
@@ -37,3 +40,8 @@ def backorder_workflow_id(backorder_id: str) -> str:
 def purchase_order_workflow_id(po_number: str) -> str:
     """The workflow id of a purchase order."""
     return f"po/{po_number}"
+
+
+def sweep_workflow_id(task_queue: str, kind: str) -> str:
+    """The workflow id of a sweep, to which a Schedule adds the time. Two installations may share a namespace."""
+    return f"sweep/{task_queue}/{kind}"

@@ -5,7 +5,7 @@ Where one stands is read in `ledger/positions.py`. Quantities move in `ledger/su
 needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, LiteralString
 
@@ -14,7 +14,7 @@ from domain.errors import BooksDoNotBalance, NotFound, OrderConflict, OrderRefus
 from domain.names import backorder_workflow_id
 from domain.orders import Address, Order
 from domain.values import Frozen, Instant
-from ledger.attention import RAISE_ON_BACKORDER, SETTLE_ON_BACKORDER
+from ledger.attention import RAISE_ON_BACKORDER, SETTLE_ON_BACKORDER, ask_among_many
 from ledger.book import Connection, Ledger, as_json, fetch, fetch_one
 from ledger.positions import POSITIONS, position, read_position, read_positions
 
@@ -125,7 +125,13 @@ class StoryLine(Frozen):
 
 
 async def accept(
-    ledger: Ledger, order: Order, *, key: str, at: datetime, legal_deadline: datetime
+    ledger: Ledger,
+    order: Order,
+    *,
+    key: str,
+    at: datetime,
+    legal_deadline: datetime,
+    policy: Mapping[str, Any] | None = None,
 ) -> BackorderPosition:
     """Enter an order. Its first promise is the date stated at order, if one was.
 
@@ -135,6 +141,7 @@ async def accept(
         key: of workflow id and step.
         at: when it was accepted; the order's own time, if it states one, is what counts for age and rank.
         legal_deadline: the end of the day by which the law wants it shipped.
+        policy: the rules it lives by from now on, as JSON: should its workflow be lost, another goes on under them.
 
     Raises:
         OrderRefused: the catalogue has no such SKU.
@@ -157,7 +164,7 @@ async def accept(
     async with ledger.fact(key=key, subject=backorder_workflow_id(order.backorder_id), kind="accepted", at=at) as fact:
         if not fact.repeated and await (await fact.connection.execute(_ACCEPT, row)).fetchone():
             promise = f", promised by {order.promised_by}" if stated else ""
-            fact.note(text=f"Accepted {order.quantity} of {order.sku}{promise}")
+            fact.note(text=f"Accepted {order.quantity} of {order.sku}{promise}", policy=policy)
         elif (known := await _fingerprint(fact.connection, order.backorder_id)) is None:
             raise OrderRefused(
                 f"SKU {order.sku!r} is not in the catalogue; load a catalogue that lists it, or correct the order"
@@ -244,9 +251,26 @@ async def request_cancel(
     )
 
 
-async def raise_attention(ledger: Ledger, backorder_id: str, *, key: str, at: datetime, what: str) -> BackorderPosition:
-    """Ask an operator for something, in plain words, next to what is asked already."""
+async def raise_attention(
+    ledger: Ledger, backorder_id: str, *, key: str, at: datetime, what: str, alike: str | None = None
+) -> BackorderPosition:
+    """Ask an operator for something, in plain words, next to what is asked already.
+
+    Args:
+        ledger: the books.
+        backorder_id: on which backorder.
+        key: of workflow id and step.
+        at: when.
+        what: is needed.
+        alike: how needs begin of which there may be hundreds; the newest of them stay.
+    """
     text = f"Needs attention: {what}"
+    if alike:
+        async with ledger.fact(key=key, subject=backorder_workflow_id(backorder_id), kind="attention", at=at) as fact:
+            if not fact.repeated:
+                fact.note(text=text)
+                await ask_among_many(fact.connection, backorder_id, what, alike=alike, on_order=False, at=at)
+            return await read_position(fact.connection, backorder_id)
     change = (RAISE_ON_BACKORDER, {"what": what})
     return await _write(ledger, backorder_id, key=key, at=at, kind="attention", text=text, change=change)
 

@@ -17,7 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 # Everything about an order in one statement, so that a page of them is one moment's truth in one round trip. Money is
 # text in the json parts: a json number would pass through a float.
-_POSITIONS = """
+POSITIONS = """
     select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at,
            po.collect_until, po.threshold_reached_at is not null as threshold_reached, po.held_at is not null as held,
            po.release_requested_at is not null as release_now, po.frozen_at, po.acknowledged_at, po.rejected_at,
@@ -41,7 +41,7 @@ _WANTED = """
 """
 _OVER = "coalesce(po.closed_at, po.rejected_at, po.cancelled_at) is not null"
 _FIND = (
-    _POSITIONS
+    POSITIONS
     + " where "
     + _WANTED
     + f"""
@@ -73,7 +73,7 @@ _SHAPES = (
     group by collecting, acknowledged, rejected, cancelled, closed, received, placed, pending
 """
 )
-_EXAMPLES = _POSITIONS + " where po.po_number = any(%(numbers)s)"
+_EXAMPLES = POSITIONS + " where po.po_number = any(%(numbers)s)"
 _PAGE = 500
 
 
@@ -135,7 +135,7 @@ async def find_orders(
     async with ledger.read() as connection:
         # The status is only known of what was read, so pages are read until enough of them match.
         while len(found) < limit:
-            page = await _read(connection, _FIND, wanted)
+            page = await read_orders(connection, _FIND, wanted)
             found += [order for order in page if status is None or order.status is status]
             if len(page) < _PAGE:
                 break
@@ -164,7 +164,7 @@ async def orders_by_status(
     """How many of them have each derived status; those that none has are left out."""
     wanted = {"sku": sku, "supplier_id": supplier_id, "attention": attention}
     shapes = await fetch(connection, Shape, _SHAPES, wanted)
-    examples = await _read(connection, _EXAMPLES, {"numbers": [shape.example for shape in shapes]})
+    examples = await read_orders(connection, _EXAMPLES, {"numbers": [shape.example for shape in shapes]})
     status_of = {order.po_number: order.status for order in examples}
     return by_status((status_of[shape.example], shape) for shape in shapes)
 
@@ -182,7 +182,8 @@ def sum_up(tallies: Iterable[Tally]) -> Tally:
     return reduce(Tally.plus, tallies, Tally(0, 0))
 
 
-async def _read(connection: Connection, query: LiteralString, params: Mapping[str, Any]) -> list[ListedOrder]:
+async def read_orders(connection: Connection, query: LiteralString, params: Mapping[str, Any]) -> list[ListedOrder]:
+    """The purchase orders that a query over POSITIONS finds."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return [_as_order(row) for row in await cursor.fetchall()]

@@ -16,7 +16,7 @@ from domain.catalogue import CutOff, Supplier
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, SupplierTerms
-from ledger.attention import SETTLE_ON_ORDER, ask_operator
+from ledger.attention import SETTLE_ON_ORDER, ask_among_many, ask_operator
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
 from ledger.locked_orders import LockedOrder, lock_order
 from ledger.order_lines import write_off
@@ -240,8 +240,18 @@ async def close_short(ledger: Ledger, po_number: str, *, key: str, at: datetime)
         fact.note(text=f"Closed short: {count_units(sum(line.open for line in locked.lines))} will not come")
 
 
-async def raise_attention(ledger: Ledger, po_number: str, *, key: str, at: datetime, what: str) -> None:
+async def raise_attention(
+    ledger: Ledger, po_number: str, *, key: str, at: datetime, what: str, alike: str | None = None
+) -> None:
     """Ask an operator for something, in plain words, next to what is asked already.
+
+    Args:
+        ledger: the ledger.
+        po_number: on which order.
+        key: of workflow id and step.
+        at: when.
+        what: is needed.
+        alike: how needs begin of which there may be hundreds; the newest of them stay.
 
     Raises:
         NotFound: no such purchase order.
@@ -249,7 +259,10 @@ async def raise_attention(ledger: Ledger, po_number: str, *, key: str, at: datet
     async with _new_fact(ledger, po_number, key=key, kind="attention", at=at) as fact:
         if fact:
             fact.note(text=what)
-            await ask_operator(fact.connection, po_number, what, at=at)
+            if alike:
+                await ask_among_many(fact.connection, po_number, what, alike=alike, on_order=True, at=at)
+            else:
+                await ask_operator(fact.connection, po_number, what, at=at)
 
 
 async def settle_attention(

@@ -118,7 +118,9 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
         """The carrier's report is in the ledger."""
         self._look_again = True
 
-    @workflow.signal(name=contract.RECEIPT, description="A goods receipt (JSON) for this backorder.")
+    @workflow.signal(
+        name=contract.RECEIPT, description="A goods receipt for this backorder, as JSON with its po_number."
+    )
     def receipt(self, raw: RawValue) -> None:
         """Take the receipt as it came; it is stored before it is read, so a bad one is kept, too."""
         self._receipts.append(text_of(raw))
@@ -129,14 +131,19 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
 
     @workflow.update(
         name=contract.CANCEL,
-        description="Cancel what the carrier does not hold yet, undo everything, refund. Answers how it ended.",
+        description="Cancel what the carrier does not hold yet, undo everything, refund. Answers how it ended. "
+        'Input: {"by": "seller", "reason": "..."}.',
     )
     async def cancel(self, request: CancelRequest) -> CancelReply:
         """Cancel; always honoured before the carrier holds the parcel."""
         reply: CancelReply = await self._ask(request)
         return reply
 
-    @workflow.update(name=contract.ANSWER_DELAY, description="A customer's answer to a notice: consent or cancel.")
+    @workflow.update(
+        name=contract.ANSWER_DELAY,
+        description="A customer's answer to a notice: consent or cancel. "
+        'Input: {"notice_id": "...", "answer": "consent"}.',
+    )
     async def answer_delay(self, request: DelayAnswer) -> DelayAnswerReply:
         """Record the answer and act on it."""
         reply: DelayAnswerReply = await self._ask(request)
@@ -148,7 +155,9 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             raise ApplicationError(f"notice {request.notice_id!r} is not one of {self._id}", type="UnknownNotice")
 
     @workflow.update(
-        name=contract.RESOLVE, description="An operator's decision when attention is needed: retry, cancel or dismiss."
+        name=contract.RESOLVE,
+        description="An operator's decision when attention is needed: retry, cancel or dismiss. "
+        'Input: {"resolution": "retry", "note": "..."}.',
     )
     async def resolve(self, request: Resolve) -> Standing:
         """Carry out the decision and answer where the backorder then stands."""

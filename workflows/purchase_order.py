@@ -124,19 +124,22 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         """A signal whose arguments do not fit (see `workflows.tolerance`): kept like a receipt that cannot be read."""
         self._receipts.append(f"signal {signal!r} with {len(arguments)} arguments: {arguments!r}")
 
-    @workflow.update(name=contract.RELEASE_NOW, description="Send it now; do not wait for the cut-off.")
+    @workflow.update(name=contract.RELEASE_NOW, description="Send it now; do not wait for the cut-off. No input.")
     async def release_now(self) -> Standing:
         """Freeze and send without waiting."""
         return cast("Standing", await self._ask(None))
 
-    @workflow.update(name=contract.HOLD, description="Keep collecting past the cut-off (held=true), or stop doing so.")
+    @workflow.update(
+        name=contract.HOLD, description='Keep collecting past the cut-off, or stop doing so. Input: {"held": true}.'
+    )
     async def hold(self, request: Hold) -> Standing:
         """Hold or go on."""
         return cast("Standing", await self._ask(request))
 
     @workflow.update(
         name=contract.RESOLVE,
-        description="An operator decides what needs attention: retry, acknowledged, close_short, withdraw or dismiss.",
+        description="An operator decides what needs attention: retry, acknowledged, close_short, withdraw or dismiss. "
+        'Input: {"resolution": "retry", "note": "..."}.',
     )
     async def resolve(self, request: Resolve) -> Standing:
         """Carry out the decision."""

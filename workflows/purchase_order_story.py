@@ -1,15 +1,45 @@
-"""What the Temporal UI shows of a purchase order: how far it is and what happens next, in Markdown."""
+"""What the Temporal UI shows of a purchase order: how far it is, what comes next, and the story so far.
 
-from domain.purchase_order_duty import PurchaseOrderDuty
-from domain.purchase_order_position import PurchaseOrderPosition
+For somebody who sees it for the first time; as `workflows/backorder_story.py`.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from domain.needs import newest
+from domain.purchase_order_duty import PurchaseOrderDuty, is_over
+from domain.purchase_order_position import OperationPosition, PurchaseOrderPosition, PurchaseOrderStatus
+from domain.values import round_money
+
+_MEANS = {
+    PurchaseOrderStatus.COLLECTING: "backorders may still join it; nothing was sent",
+    PurchaseOrderStatus.READY: "nobody joins any more; it is being written",
+    PurchaseOrderStatus.SENDING: "it is on its way to the supplier",
+    PurchaseOrderStatus.SEND_UNKNOWN: "it may have arrived; the supplier is asked before anything is sent again",
+    PurchaseOrderStatus.ACKNOWLEDGEMENT_PENDING: "the supplier has it, and has not said yes or no",
+    PurchaseOrderStatus.ACKNOWLEDGED: "the supplier will deliver; goods are waited for",
+    PurchaseOrderStatus.PARTLY_RECEIVED: "a part has come; the rest is waited for",
+    PurchaseOrderStatus.CHANGE_PENDING: "the supplier was asked for less, and has not answered",
+    PurchaseOrderStatus.CANCEL_PENDING: "the supplier was asked to cancel it, and has not answered",
+    PurchaseOrderStatus.REJECTED: "the supplier does not deliver",
+    PurchaseOrderStatus.CANCELLED: "the supplier took it back",
+    PurchaseOrderStatus.CLOSED: "done",
+}
+_LINES_SHOWN = 40
 
 
 def current_details(position: PurchaseOrderPosition, duty: PurchaseOrderDuty | None) -> str:
     """Markdown for `workflow.set_current_details`."""
-    lines = [f"**{position.status.value.capitalize()}**: {position.po_number} to {position.supplier_name}"]
-    if position.attention:
-        lines += ["", f"> **Needs attention:** {position.attention}", "> Send the update `resolve`."]
-    lines += [
+    value = sum((line.ordered * line.unit_price for line in position.lines), start=Decimal(0))
+    lines = [
+        f"**{position.status.value.capitalize()}**: {position.po_number} to {position.supplier_name}, worth "
+        f"{round_money(value, position.currency)} {position.currency}: {_MEANS[position.status]}.",
+        *_needed(position),
+        "",
+        _next(position, duty),
+        "",
+        f"**Waiting for:** {_waits_for(position)}.",
         "",
         "| line | item | ordered | open | claimed | good | bad | expected |",
         "|---|---|---|---|---|---|---|---|",
@@ -17,11 +47,81 @@ def current_details(position: PurchaseOrderPosition, duty: PurchaseOrderDuty | N
     lines += [
         f"| {line.line_no} | `{line.sku}` | {line.ordered} | {line.open} | {line.claimed} | {line.received_good} "
         f"| {line.received_bad} | {line.expected_on or 'unknown'} |"
-        for line in position.lines
+        for line in position.lines[:_LINES_SHOWN]
     ]
-    if position.chases:
-        lines += ["", f"Chased {position.chases} times for the acknowledgement."]
-    lines += ["", "**Next:** nothing; it waits for a message."]
-    if duty:
-        lines[-1] = f"**Next:** {duty.why} (at {duty.at:%Y-%m-%d %H:%M} UTC)."
+    if len(position.lines) > _LINES_SHOWN:
+        lines.append(f"| | and {len(position.lines) - _LINES_SHOWN} more | | | | | | |")
+    lines += ["", "**Story so far**", ""]
+    lines += [f"- {at:%Y-%m-%d %H:%M}: {what}" for at, what in sorted(_story(position))]
     return "\n".join(lines)
+
+
+def _needed(position: PurchaseOrderPosition) -> list[str]:
+    if not position.attention:
+        return []
+    return [
+        "",
+        "> **Needs a person:**",
+        *(f"> - {need}" for need in newest(position.attention)),
+        ">",
+        "> *Send an Update* > `resolve` with `retry` (the cause is mended), `acknowledged` (they confirmed otherwise), "
+        "`close_short` (nothing more comes), `withdraw` (cancel it with them) or `dismiss` (seen). "
+        f"Or `promisekeeper resolve {position.po_number} retry`.",
+    ]
+
+
+def _next(position: PurchaseOrderPosition, duty: PurchaseOrderDuty | None) -> str:
+    if duty:
+        return f"**Next:** {duty.why} (at {duty.at:%Y-%m-%d %H:%M} UTC, by itself)."
+    if is_over(position):
+        return "**Next:** nothing; it is over, and late goods wake it again."
+    if position.held:
+        return "**Next:** nothing; it is held until the update `hold` with `held: false`."
+    return "**Next:** nothing by itself; it waits for a message."
+
+
+def _waits_for(position: PurchaseOrderPosition) -> str:
+    if is_over(position):
+        return "nobody"
+    waits: list[str] = []
+    if position.frozen_at is None:
+        waits.append(
+            "whoever holds it" if position.held else f"its cut-off on {position.collect_until:%Y-%m-%d %H:%M} UTC"
+        )
+    elif position.pending:
+        waits.append(f"{position.supplier_name}, to take or answer the {position.pending.kind}")
+    elif position.acknowledged_at is None:
+        waits.append(f"{position.supplier_name}, to acknowledge it")
+    elif position.open:
+        days = [line.expected_on for line in position.lines if line.open and line.expected_on]
+        when = f", the next by {min(days)}" if days else ", date unknown"
+        waits.append(f"{position.open} units from {position.supplier_name}{when}")
+    if position.attention:
+        waits.append("a person's decision")
+    return "; ".join(waits) or "nobody"
+
+
+def _story(position: PurchaseOrderPosition) -> Iterator[tuple[datetime, str]]:
+    yield position.opened_at, "opened by its first share"
+    if position.frozen_at:
+        yield position.frozen_at, "cut off: later shares go to the next order"
+    for operation in position.operations:
+        yield operation.sent_at or operation.rendered_at, _operation(operation)
+    if position.last_chased_at:
+        times = "once" if position.chases == 1 else f"{position.chases} times by then"
+        yield position.last_chased_at, f"the supplier was reminded, {times}"
+    for at, what in (
+        (position.acknowledged_at, "acknowledged"),
+        (position.overdue_told_at, "goods are overdue; the backorders were told"),
+        (position.rejected_at, "rejected by the supplier"),
+        (position.cancelled_at, "cancelled"),
+        (position.closed_at, "closed"),
+    ):
+        if at:
+            yield at, what
+
+
+def _operation(operation: OperationPosition) -> str:
+    answered = f", answered: {operation.verdict}" if operation.verdict else ""
+    revision = f" (revision {operation.revision})" if operation.revision else ""
+    return f"{operation.kind}{revision} {operation.state}{answered}"

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.backorder_position import Status
 from domain.errors import OrderConflict, OrderRefused
 from domain.orders import Order
+from domain.summaries import BACKORDER_DETAILS, backorder_summary
 from workflows import backorder_contract
 
 
@@ -31,7 +32,8 @@ async def start_backorder(temporal: Client, order: Order, *, task_queue: str = b
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            static_summary=f"{order.quantity} x {order.sku} for {order.sales_order} line {order.line}",
+            static_summary=backorder_summary(order.quantity, order.sku, order.sales_order, order.line),
+            static_details=BACKORDER_DETAILS,
             search_attributes=TypedSearchAttributes(
                 [
                     SearchAttributePair(backorder_contract.STATUS, Status.ACCEPTED.value),

@@ -548,7 +548,7 @@ async def test_attention_is_kept_until_it_is_settled(shop: Any) -> None:
     po_number = await placed(shop, a=5)
     for what in ("Call them.", "Write to them.", "Call them."):
         await purchase_orders.raise_attention(shop.ledger, po_number, key=shop.key(), at=TUESDAY, what=what)
-    assert (await po(shop, po_number)).attention == "Call them. Write to them."
+    assert (await po(shop, po_number)).attention == "Call them.\nWrite to them."
     await purchase_orders.settle_attention(shop.ledger, po_number, key=shop.key(), at=TUESDAY, how="called")
     assert (await po(shop, po_number)).attention is None
 

@@ -17,7 +17,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
 from devstack.postgres import Postgres
-from devstack.temporal_server import register_search_attributes
+from devstack.temporal_server import prepare
 from workflows import backorder_contract
 
 _PROGRAM = Path(__file__).with_name("small_stack.py")
@@ -167,7 +167,7 @@ def test_postgres_starts_over_a_pid_file_whose_pid_is_a_strangers(terminal: Term
 async def test_a_database_made_by_an_older_version_gets_the_new_search_attributes(terminal: Terminal) -> None:
     supervisor = terminal.start_up("temporal")
     client = await Client.connect(f"127.0.0.1:{terminal.ports['temporal']}")
-    await register_search_attributes(terminal.ports["temporal"])  # once more: harmless
+    await prepare(terminal.ports["temporal"])  # once more: harmless
     found = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
     kinds = {name: IndexedValueType.Name(kind) for name, kind in found.custom_attributes.items()}
     for name, kind in backorder_contract.SEARCH_ATTRIBUTES.items():

@@ -1,0 +1,168 @@
+"""Everything an operator can do in the Temporal UI is a command: each message of each workflow is sent by one."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.workflow import _Definition
+
+from ledger import purchase_orders
+from tests.cli.conftest import Command
+from tests.workflows.shop import Shop, open_shop
+from tests.workflows.test_promises_slip import delayed
+from workflows.backorder import Backorder
+from workflows.purchase_order import PurchaseOrder
+
+
+@pytest.fixture
+async def shop(
+    nowhere: None, env: WorkflowEnvironment, tmp_path: Path, ledger_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Shop]:
+    """A shop with a worker, and the environment that leads a command to it."""
+    async with open_shop(env, tmp_path, ledger_dsn, uuid4().hex[:12]) as opened:
+        monkeypatch.setenv("PROMISEKEEPER_LEDGER_DSN", ledger_dsn)
+        monkeypatch.setenv("PROMISEKEEPER_TASK_QUEUE", opened.task_queue)
+        monkeypatch.setenv("TEMPORAL_ADDRESS", env.client.service_client.config.target_host)
+        yield opened
+
+
+async def _heard(handle: WorkflowHandle[Any, Any]) -> set[str]:
+    """The signals and updates in a workflow's history."""
+    heard: set[str] = set()
+    for event in (await handle.fetch_history()).events:
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            heard.add(event.workflow_execution_signaled_event_attributes.signal_name)
+        if event.HasField("workflow_execution_update_accepted_event_attributes"):
+            heard.add(event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name)
+    return heard
+
+
+def _file(content: object) -> Path:
+    file = Path("receipt.json")
+    file.write_text(json.dumps(content))
+    return file
+
+
+def _messages(workflow: type) -> set[str]:
+    definition = _Definition.must_from_class(workflow)
+    return {str(name) for name in (*definition.signals, *definition.updates)}
+
+
+async def test_every_message_of_a_purchase_order_is_sent_by_a_command(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    file = _file({"receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 2}]})
+    code, out, err = await promisekeeper("hold", po_number, "--json")
+    assert code == 0 and json.loads(out) == {"id": po_number, "decided": "held", "status": "collecting"}, err
+    for arguments in (
+        ("hold", po_number, "--off"),
+        ("look-again", po_number),
+        ("standing", po_number),
+        ("release-now", po_number),
+        ("resolve", po_number, "acknowledged", "--json"),
+    ):
+        code, out, err = await promisekeeper(*arguments)
+        assert code == 0, err
+    assert json.loads(out)["id"] == po_number
+    code, _, err = await promisekeeper("receipt", po_number, file)
+    assert code == 0, err
+    await shop.until(lambda p: p.allocated == 2)
+    assert await _heard(shop.po(po_number)) == _messages(PurchaseOrder)
+
+
+async def test_every_message_of_a_backorder_is_sent_by_a_command(shop: Shop, promisekeeper: Command) -> None:
+    await delayed(shop, 25)
+    one = shop.backorder_id()
+    po_number = (await shop.position()).claims[0].po_number
+    file = _file({"po_number": po_number, "receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 1}]})
+    for arguments in (("look-again", one), ("standing", one, "--json"), ("receipt", one, file)):
+        code, _, err = await promisekeeper(*arguments)
+        assert code == 0, err
+    code, out, err = await promisekeeper("answer-delay", one, "consent")
+    assert (code, out) == (0, f"{one}: consent: on record\n"), err
+    code, out, err = await promisekeeper("answer-delay", one, "consent", "--json")
+    assert json.loads(out) == {"outcome": "repeat"}, err
+    code, out, err = await promisekeeper("resolve", one, "retry", "--json")
+    assert json.loads(out)["decided"] == "retry", err
+    code, out, err = await promisekeeper("cancel", one, "--json")
+    assert json.loads(out)["units_cancelled"] == 2, err
+    assert await _heard(shop.backorder()) == _messages(Backorder)
+    await shop.closed()
+    await shop.backorder().result()
+    code, out, _ = await promisekeeper("answer-delay", one, "cancel")
+    assert (code, out) == (1, f"{one}: cancel: too late: the backorder has ended\n")
+
+
+async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promisekeeper: Command) -> None:
+    for command in (("look-again", "NOPE"), ("answer-delay", "NOPE", "cancel"), ("restart", "NOPE")):
+        code, out, err = await promisekeeper(*command)
+        assert (code, out) == (3, "") and "NOPE" in err
+    await shop.order()
+    await shop.po_number()
+    one = shop.backorder_id()
+    code, _, err = await promisekeeper("answer-delay", one, "cancel")
+    assert code == 1 and "no notice asked" in err
+    file = _file({"receipt_id": "R"})
+    code, _, err = await promisekeeper("receipt", one, file)
+    assert code == 2 and "receipt.json holds no receipt that can be used: " in err and "po_number" in err
+    code, _, err = await promisekeeper("standing", "PO-999999")
+    assert code == 1 and "Temporal knows no workflow" in err
+
+
+async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    for one, handle in ((shop.backorder_id(), shop.backorder()), (po_number, shop.po(po_number))):
+        await handle.terminate()
+        code, _, err = await promisekeeper("look-again", one) if handle.id.startswith("backorder") else (1, "", "")
+        assert code == 1 and (not err or f"promisekeeper restart {one}" in err)
+        code, out, err = await promisekeeper("restart", one)
+        assert code == 0 and "had ended (terminated)" in out, err
+        code, _, err = await promisekeeper("restart", one)
+        assert code == 1 and f"{one} runs" in err
+    code, out, err = await promisekeeper("cancel", shop.backorder_id())
+    assert (code, out) == (0, f"{shop.backorder_id()}: cancelled; 2 cancelled, 0 shipped\n"), err
+    await shop.closed()
+    code, _, err = await promisekeeper("restart", shop.backorder_id())
+    assert code == 1 and "nothing is left to do" in err
+
+
+async def test_sweeping_by_hand_prints_what_was_mended(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    code, out, err = await promisekeeper("sweep", "lost-workflows")
+    assert code == 0 and out.splitlines()[-1].split() == ["lost-workflows", "1", "0", "0"], (
+        err
+    )  # the order is too young
+    await shop.backorder().terminate()
+    code, out, err = await promisekeeper("sweep", "lost-workflows", "--at-once")
+    assert code == 0 and shop.backorder_id() in out.replace("\n", "") and "started again" in " ".join(out.split()), err
+    assert max(map(len, out.splitlines())) <= 80
+    code, out, err = await promisekeeper("sweep", "--at-once", "--json")
+    told = json.loads(out)
+    assert code == 0 and set(told) == {"owed-words", "late-orders", "lost-workflows", "unknown-workflows"}, err
+    assert told["lost-workflows"]["mended_total"] == 0 and told["lost-workflows"]["looked_at"] == 2
+    assert (await purchase_orders.position(shop.world.ledger, po_number)).closed_at is None
+
+
+async def test_a_restart_by_hand_settles_what_the_sweep_asked_for(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    await shop.until(lambda p: bool(p.notices))
+    one = shop.backorder_id()
+    for _ in range(3):
+        await shop.backorder().terminate()
+        assert (await promisekeeper("sweep", "lost-workflows", "--at-once"))[0] == 0
+    await shop.backorder().terminate()
+    code, out, _ = await promisekeeper("sweep", "lost-workflows", "--at-once")
+    assert code == 1 and f"promisekeeper restart {one}" in " ".join(out.split())
+    assert (await shop.position()).attention
+    code, _, err = await promisekeeper("restart", one)
+    assert code == 0, err
+    assert (await shop.position()).attention is None
+    await shop.forward(shop.backorder(), timedelta(seconds=1))

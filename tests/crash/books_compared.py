@@ -1,13 +1,15 @@
-"""The books of supplier, carrier, payment provider and mailbox, compared with ours, and the workflows with all of them.
+"""The books of supplier, carrier, payment provider and mailbox, compared with ours; and how the workflows are.
 
-Each function answers in words what differs; nothing when all agree. What is still on its way is a difference, too, until
-it has arrived.
+Each function answers in words what differs; nothing when all agree. What is still on its way is a difference, too,
+until it has arrived.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
@@ -16,6 +18,7 @@ from temporalio.client import Client
 from connectors.messages.rendering import message_id
 from devstack.simulators.records import PaymentBooks, SupplierBooks
 from domain.backorder_position import BackorderPosition, ParcelState, PaymentKind, PaymentPosition, PaymentState
+from ledger import backorders
 from ledger.book import Ledger
 from tests.crash.killed_world import KilledWorld
 
@@ -28,7 +31,7 @@ _RECEIVED = """
 _PLACED = "select po_number from outbox where kind = 'place' and state = 'delivered' and supplier_id = %s"
 _LEFT_OVER = {
     "words never told": "select workflow_id || ' ' || word from announcement where told_at is null",
-    "messages never applied": "select inbox_id || '/' || n from inbox_event where applied_at is null and po_number <> ''",
+    "messages never applied": "select inbox_id || '/' || n from inbox_event where applied_at is null",
     "messages that could not be read": "select inbox_id || ' ' || unreadable from inbox where unreadable is not null",
     "notices never sent": """
         select n.notice_id from notice n join backorder b using (backorder_id) where n.sent_at is null and n.kind in
@@ -37,8 +40,25 @@ _LEFT_OVER = {
 }
 
 
-async def differences(world: KilledWorld, ledger: Ledger, ended: Sequence[BackorderPosition]) -> list[str]:
+AGREE_WITHIN = 120
+"""Seconds in which the last message, mail and word arrive."""
+
+
+async def agreed(world: KilledWorld) -> list[str]:
+    """What is left of the differences and of the workflows' troubles when the last word has arrived."""
+    deadline = monotonic() + AGREE_WITHIN
+    async with await world.ledger() as ledger:
+        while True:
+            found = await differences(world, ledger) + await troubled_workflows(await world.client())
+            if not found or monotonic() > deadline:
+                return found
+            await asyncio.sleep(2)
+
+
+async def differences(world: KilledWorld, ledger: Ledger) -> list[str]:
     """Everything in which somebody else's books differ from ours, and whatever was done twice."""
+    ids = [backorder_id for (backorder_id,) in await _rows(ledger, "select backorder_id from backorder")]
+    ended = [await backorders.position(ledger, backorder_id) for backorder_id in ids]
     found = _of_payments(await world.outside.payments.books(), ended)
     found += await _of_parcels(world, ended)
     for supplier in world.stack.catalogue.suppliers:

@@ -14,7 +14,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import psutil
@@ -31,9 +33,11 @@ from devstack.settings import StackSettings
 from devstack.simulators.settings import Behaviour, FaultKind, Pace, Rule
 from devstack.simulators.world import Addresses, CommandRefused, World
 from devstack.stack import Habits, Stack
+from domain.backorder_position import BackorderPosition
 from domain.catalogue import Catalogue
-from domain.orders import Order
-from ledger import catalogue
+from domain.errors import NotFound
+from domain.orders import Address, Customer, Order
+from ledger import backorders, catalogue
 from ledger.book import Ledger
 from tests.cli.sample_orders import read_orders
 from workflows.starting import start_backorder
@@ -134,13 +138,14 @@ class KilledWorld:
         """The books, opened anew."""
         return await Ledger.open(self.stack.ledger_dsn, size=2)
 
-    async def submit(self, orders: Sequence[Order], *, pause: float = 0.05) -> None:
-        """Hand in every order, by the gateway or as a workflow, and like an upstream system until told that it is in."""
+    async def submit(self, orders: Sequence[Order], *, by_gateway: bool = True) -> None:
+        """Hand in every order, the half of them by the gateway, as upstream systems do: until told that it is in."""
         async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
             for number, order in enumerate(orders):
-                while not await (self._post(http, order) if number % 2 else self._start(order)):
+                posted = by_gateway and number % 2
+                while not await (self._post(http, order) if posted else self._start(order)):  # noqa: ASYNC110 - other processes
                     await asyncio.sleep(0.3)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(0.05)
 
     async def _post(self, http: httpx.AsyncClient, order: Order) -> bool:
         with suppress(httpx.HTTPError):
@@ -174,7 +179,7 @@ class KilledWorld:
     def end(self, part: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End a part, if it runs just now; the supervisor starts it again."""
         with suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(self._pid(part), how)
+            os.kill(self.pid(part), how)
 
     @contextmanager
     def without(self, part: str) -> Iterator[None]:
@@ -189,7 +194,7 @@ class KilledWorld:
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:
         """Let a part, with its children, stand still: it takes connections, and answers nobody."""
-        main = psutil.Process(self._pid(part))
+        main = psutil.Process(self.pid(part))
         family = [main, *main.children(recursive=True)]
         for one in family:
             with suppress(psutil.NoSuchProcess):
@@ -201,7 +206,8 @@ class KilledWorld:
                 with suppress(psutil.NoSuchProcess):
                     one.resume()
 
-    def _pid(self, part: str) -> int:
+    def pid(self, part: str) -> int:
+        """The process of a part."""
         record = self.stack.folder / "run" / f"{part}.json"
         return int(json.loads(record.read_text())["pid"])
 
@@ -210,6 +216,26 @@ class KilledWorld:
         async with asyncio.timeout(120):
             while any(state is not State.UP for state in self.supervisor.states.values()):  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
+
+
+async def closed(ledger: Ledger, ids: Sequence[str], *, within: float = 300) -> list[BackorderPosition]:
+    """Wait until these backorders are closed; where they then stand."""
+    deadline = monotonic() + within
+    while True:
+        positions = [position for backorder_id in ids if (position := await known(ledger, backorder_id))]
+        waiting = [p for p in positions if p.closed_at is None]
+        if len(positions) == len(ids) and not waiting:
+            return positions
+        assert monotonic() < deadline, [(p.backorder_id, p.status, p.attention) for p in waiting]
+        await asyncio.sleep(0.5)
+
+
+async def known(ledger: Ledger, backorder_id: str) -> BackorderPosition | None:
+    """Where a backorder stands; None while it is not accepted."""
+    try:
+        return await backorders.position(ledger, backorder_id)
+    except NotFound:
+        return None
 
 
 @asynccontextmanager
@@ -298,3 +324,22 @@ def habits() -> dict[str, Habits]:
 
 def _fast(pace: Pace) -> Pace:
     return Pace(**{name: seconds and seconds / TIMES_AS_FAST for name, seconds in pace})
+
+
+def plain_orders(name: str, count: int) -> list[Order]:
+    """Orders without any trouble of their own: aprons, which one supplier sells, confirms, ships and delivers."""
+    address = Address(name="Ada Whitlock", street="18 Alder Lane", city="Portland", postal_code="97205", country="US")
+    return [
+        Order(
+            backorder_id=f"{name}-{number}",
+            sales_order=f"SO-{name}-{number}",
+            customer=Customer(customer_id="C-1", name="Ada Whitlock", email="ada.whitlock@example.com"),
+            ship_to=address,
+            sku="APRON-CANVAS",
+            quantity=2,
+            unit_price=Decimal("19.90"),
+            currency="USD",
+            payment_method="pm_card_1",
+        )
+        for number in range(1, count + 1)
+    ]

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 import psycopg
-from psycopg_pool import PoolTimeout
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -34,7 +33,6 @@ NOT_NOW = (
     httpx.HTTPError,
     CommandRefused,
     psycopg.Error,
-    PoolTimeout,
 )
 """How a world says that a part of it is down."""
 
@@ -54,7 +52,7 @@ class People:
         """What else was done, and how often."""
 
     async def cancel_some(self, ids: Sequence[str], within: float) -> None:
-        """Cancel a quarter of the orders within so many seconds, each door in turn, and one in three by another, too."""
+        """Cancel a quarter of the orders within so many seconds, by each door in turn, some of them by two."""
         doors = (self._by_update, self._by_gateway, self._by_button, self._by_operator)
         victims = self._chance.sample(ids, max(1, len(ids) // 4))
         async with asyncio.TaskGroup() as everybody:
@@ -112,7 +110,7 @@ class People:
                 return await deed()
             except (*NOT_NOW, NotFound) as failure:
                 if isinstance(failure, RPCError) and failure.status is RPCStatusCode.NOT_FOUND:
-                    return  # the workflow has ended
+                    return None  # the workflow has ended
                 await asyncio.sleep(0.5)
 
     async def press_buttons(self) -> None:
@@ -157,18 +155,24 @@ class People:
             return
         webhook = self._chance.choice(said)
         webhook_id = self._chance.choice((webhook.webhook_id, f"msg_{uuid.uuid4().hex}"))
-        secret, timestamp = (await partner.settings()).webhook_secret, int(time.time())
+        secret = (await partner.settings()).webhook_secret
         answer = await http.post(
             f"{self._world.stack.settings.gateway_url}/suppliers/{supplier.supplier_id}/events",
             content=webhook.body,
-            headers={
-                "webhook-id": webhook_id,
-                "webhook-timestamp": str(timestamp),
-                "webhook-signature": signature(secret, webhook_id, timestamp, webhook.body.encode()),
-            },
+            headers=signed(secret, webhook.body.encode(), webhook_id),
         )
         assert answer.is_success or answer.is_server_error, answer.text
         self.done["old message"] += answer.is_success
+
+
+def signed(secret: str, body: bytes, webhook_id: str) -> dict[str, str]:
+    """The headers of a webhook that is sent now."""
+    timestamp = int(time.time())
+    return {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(secret, webhook_id, timestamp, body),
+    }
 
 
 async def operate(world: KilledWorld, positions: Sequence[Any], *, again: bool) -> None:

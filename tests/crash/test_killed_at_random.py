@@ -14,13 +14,11 @@ from time import monotonic
 import pytest
 
 from domain.backorder_position import BackorderPosition
-from domain.errors import NotFound
 from ledger import backorders
 from ledger.audit import audit
-from ledger.book import Ledger
-from tests.crash.books_compared import differences, troubled_workflows
+from tests.crash.books_compared import agreed
 from tests.crash.conftest import LONG, Trial
-from tests.crash.killed_world import Hit, KilledWorld, hits, killed_world, sample_orders
+from tests.crash.killed_world import Hit, KilledWorld, hits, killed_world, known, sample_orders
 from tests.crash.people import NOT_NOW, People, operate
 
 SETTLES_WITHIN = 900
@@ -28,9 +26,6 @@ SETTLES_WITHIN = 900
 
 STANDS_STILL = 20
 """Seconds without any change after which an operator looks at what is left."""
-
-AGREE_WITHIN = 90
-"""Seconds in which the last message, mail and word arrive."""
 
 
 class Progress:
@@ -81,7 +76,7 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
             progress.show(at_once=True)
             async with await world.ledger() as ledger:
                 assert await audit(ledger) == []
-                assert await _agreed(world, ledger, ended) == []
+                assert await agreed(world) == []
                 assert await audit(ledger) == []
         except BaseException:
             print(f"\n{trial.again}  repeats this trial", *world.told, sep="\n")
@@ -118,7 +113,7 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
             waiting: list[BackorderPosition] = []
             for backorder_id in ids:
                 if backorder_id not in ended:
-                    position = await _position(ledger, backorder_id)
+                    position = await known(ledger, backorder_id)
                     if position is None:
                         continue
                     if position.closed_at:
@@ -139,25 +134,8 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
         return [await backorders.position(ledger, backorder_id) for backorder_id in ids]
 
 
-async def _position(ledger: Ledger, backorder_id: str) -> BackorderPosition | None:
-    try:
-        return await backorders.position(ledger, backorder_id)
-    except NotFound:
-        return None
-
-
-async def _agreed(world: KilledWorld, ledger: Ledger, ended: Sequence[BackorderPosition]) -> list[str]:
-    """What is left of the differences when the last word has arrived."""
-    deadline = monotonic() + AGREE_WITHIN
-    while True:
-        found = await differences(world, ledger, ended) + await troubled_workflows(await world.client())
-        if not found or monotonic() > deadline:
-            return found
-        await asyncio.sleep(2)
-
-
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
-        assert isinstance(result, asyncio.CancelledError) or isinstance(result, NOT_NOW), result
+        assert isinstance(result, (asyncio.CancelledError, *NOT_NOW)), result

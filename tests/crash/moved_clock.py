@@ -1,8 +1,8 @@
 """Run a module of ours by a clock that is wrong: `python moved_clock.py FILE MODULE`, FILE holding seconds to add.
 
-The file is read at each look at the clock, so the clock jumps while the process runs. What jumps is all that Python code
-sees of the wall clock (`time.time`, `time.time_ns`, `datetime.now`), as when somebody sets a machine's time. The
-monotonic clock does not, on no machine.
+The file is read at each look at the clock, so the clock jumps while the process runs. What jumps is what our own Python
+code and the libraries that ask for the time as we do see of the wall clock (`time.time`, `datetime.now`), as when
+somebody sets a machine's time. The monotonic clock does not jump on any machine.
 """
 
 import datetime

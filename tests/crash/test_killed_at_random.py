@@ -9,6 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import copytree
+from tempfile import gettempdir
 from time import monotonic
 
 import pytest
@@ -79,7 +81,9 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
                 assert await agreed(world) == []
                 assert await audit(ledger) == []
         except BaseException:
-            print(f"\n{trial.again}  repeats this trial", *world.told, sep="\n")
+            kept = Path(gettempdir()) / f"promisekeeper-crash-{trial.seed}"
+            copytree(world.stack.folder / "logs", kept, dirs_exist_ok=True)
+            print(*world.told, f"logs of all parts: {kept}", f"{trial.again}  repeats this trial", sep="\n")
             raise
         finally:
             await _stopped(meddling)

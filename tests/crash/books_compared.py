@@ -59,7 +59,7 @@ async def differences(world: KilledWorld, ledger: Ledger) -> list[str]:
     """Everything in which somebody else's books differ from ours, and whatever was done twice."""
     ids = [backorder_id for (backorder_id,) in await _rows(ledger, "select backorder_id from backorder")]
     ended = [await backorders.position(ledger, backorder_id) for backorder_id in ids]
-    found = _of_payments(await world.outside.payments.books(), ended)
+    found = payments_unlike(await world.outside.payments.books(), ended)
     found += await _of_parcels(world, ended)
     for supplier in world.stack.catalogue.suppliers:
         books = await world.outside.supplier(supplier.supplier_id).books()
@@ -70,7 +70,7 @@ async def differences(world: KilledWorld, ledger: Ledger) -> list[str]:
     return found
 
 
-def _of_payments(theirs: PaymentBooks, ended: Sequence[BackorderPosition]) -> list[str]:
+def payments_unlike(theirs: PaymentBooks, ended: Sequence[BackorderPosition]) -> list[str]:
     found = _twice("payment", (p.key for p in theirs.payments))
     found += _twice("refund of charge", (p.charge_key for p in theirs.payments if p.charge_key))
     ours = {

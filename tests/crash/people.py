@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from devstack.simulators.courier import signature
 from devstack.simulators.world import CommandRefused
+from domain.backorder_position import BackorderPosition
 from domain.errors import NotFound
 from ledger import backorders
 from tests.crash.killed_world import KilledWorld
@@ -175,14 +176,17 @@ def signed(secret: str, body: bytes, webhook_id: str) -> dict[str, str]:
     }
 
 
-async def operate(world: KilledWorld, positions: Sequence[Any], *, again: bool) -> None:
+async def operate(world: KilledWorld, positions: Sequence[BackorderPosition], *, again: bool) -> None:
     """An operator's turn at what stands still: try again what asks for it; the second time, cancel."""
     client = await world.client()
-    for position in positions:
-        decision = backorder_contract.Resolution.CANCEL if again else backorder_contract.Resolution.RETRY
-        handle = client.get_workflow_handle(backorder_contract.workflow_id(position.backorder_id))
-        with suppress(*NOT_NOW, WorkflowUpdateFailedError):  # it ended meanwhile
-            await _asked(handle, backorder_contract.RESOLVE, backorder_contract.Resolve(resolution=decision))
+    resolution = backorder_contract.Resolution.CANCEL if again else backorder_contract.Resolution.RETRY
+
+    async def decide(backorder_id: str) -> None:
+        handle = client.get_workflow_handle(backorder_contract.workflow_id(backorder_id))
+        with suppress(*NOT_NOW):  # it ended meanwhile
+            await _asked(handle, backorder_contract.RESOLVE, backorder_contract.Resolve(resolution=resolution))
+
+    await asyncio.gather(*(decide(position.backorder_id) for position in positions))
 
 
 async def _asked(handle: WorkflowHandle[Any, Any], update: str, request: object = None) -> None:

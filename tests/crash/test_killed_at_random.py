@@ -37,22 +37,18 @@ class Progress:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self._began = self._last = monotonic()
+        self._began = monotonic()
         self.hits = self.ended = 0
-        self.now = ""
+        self.now = "orders come in"
 
-    def show(self, *, at_once: bool = False) -> None:
-        """Print it, if the last one is old enough."""
-        if at_once or monotonic() - self._last > self.EVERY:
-            self._last = monotonic()
-            minutes, seconds = divmod(int(self._last - self._began), 60)
-            trial = self._trial
-            print(
-                f"{minutes:3}:{seconds:02}  {self.hits}/{trial.kills} blows, "
-                f"{self.ended}/{trial.backorders} backorders at their end, {self.now}",
-                file=sys.stderr,
-                flush=True,
-            )
+    async def run(self) -> None:
+        """Print it until cancelled."""
+        while True:
+            minutes, seconds = divmod(int(monotonic() - self._began), 60)
+            blows = f"{self.hits}/{self._trial.kills} blows"
+            ended = f"{self.ended}/{self._trial.backorders} backorders at their end"
+            print(f"{minutes:3}:{seconds:02}  {blows}, {ended}; {self.now}", file=sys.stderr, flush=True)
+            await asyncio.sleep(self.EVERY)
 
 
 @pytest.mark.timeout(3600 if LONG else 600)
@@ -65,8 +61,9 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
     async with killed_world(folder / "world", unused_tcp_port_factory) as world:
         blows = hits(trial.seed, trial.kills, world.parts)
         people = People(world, trial.seed)
+        telling, meddling = asyncio.create_task(progress.run()), list[asyncio.Task[None]]()
         try:
-            meddling = [asyncio.create_task(people.press_buttons()), asyncio.create_task(people.repeat_old_messages())]
+            meddling += [asyncio.create_task(people.press_buttons()), asyncio.create_task(people.repeat_old_messages())]
             async with asyncio.TaskGroup() as together:
                 together.create_task(world.submit(orders))
                 together.create_task(people.cancel_some(ids, within=sum(blow.after for blow in blows) + 10))
@@ -74,8 +71,7 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
             await world.all_up()
             ended = await _all_ended(world, ids, progress)
             await _stopped(meddling)
-            progress.now = "all ended; comparing the books"
-            progress.show(at_once=True)
+            progress.now = "comparing the books"
             async with await world.ledger() as ledger:
                 assert await audit(ledger) == []
                 assert await agreed(world) == []
@@ -86,7 +82,7 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
             print(*world.told, f"logs of all parts: {kept}", f"{trial.again}  repeats this trial", sep="\n")
             raise
         finally:
-            await _stopped(meddling)
+            await _stopped([*meddling, telling])
     how = Counter(f"{position.status}, {position.cancelled_by or 'not cancelled'}" for position in ended)
     print(
         f"seed {trial.seed}: {dict(how)}",
@@ -104,7 +100,7 @@ async def _strike(world: KilledWorld, blows: Sequence[Hit], progress: Progress) 
         await asyncio.sleep(blow.after)
         await world.strike(blow)
         progress.hits, progress.now = progress.hits + 1, str(blow)
-        progress.show()
+    progress.now = "all is up; the last orders and cancellations come in"
 
 
 async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress) -> list[BackorderPosition]:
@@ -132,8 +128,8 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
                 await operate(world, fresh or waiting, again=not fresh)
                 helped |= {p.backorder_id for p in waiting}
                 since = monotonic()
-            progress.ended, progress.now = len(ended), f"waiting: {dict(Counter(str(p.status) for p in waiting))}"
-            progress.show()
+            progress.ended = len(ended)
+            progress.now = ", ".join(f"{n} {status}" for status, n in Counter(p.status for p in waiting).items())
             await asyncio.sleep(1)
         return [await backorders.position(ledger, backorder_id) for backorder_id in ids]
 

@@ -20,7 +20,7 @@ HOUR, DAY = 3600, 86_400
 
 OUT_OF_TIME = """
     select what, at from (
-        select 'journal ' || kind, at from journal
+        select 'journal ' || kind, at from journal where kind <> 'catalogue loaded'
         union all select 'notice ' || notice_id, sent_at from notice
         union all select 'payment ' || payment_id, requested_at from payment
         union all select 'payment ' || payment_id, settled_at from payment

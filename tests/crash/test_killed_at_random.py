@@ -51,7 +51,7 @@ class Progress:
             await asyncio.sleep(self.EVERY)
 
 
-@pytest.mark.timeout(3600 if LONG else 600)
+@pytest.mark.timeout(3600 if LONG else 1200)
 async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
     folder: Path, unused_tcp_port_factory: Callable[[], int], trial: Trial
 ) -> None:

@@ -7,108 +7,36 @@ Two workers (or more), gateway, PostgreSQL, Temporal server and the simulated ou
 import asyncio
 import json
 import os
-import random
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 import httpx
 import psutil
-from pydantic import TypeAdapter
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from cli.catalogue import read_catalogue
-from cli.order_files import OrderFormat
 from devstack.ownership import sole_owner
 from devstack.processes import Part, State, Supervisor
 from devstack.settings import StackSettings
-from devstack.simulators.settings import Behaviour, FaultKind, Pace, Rule
+from devstack.simulators.settings import FaultKind
 from devstack.simulators.world import Addresses, CommandRefused, World
-from devstack.stack import Habits, Stack
+from devstack.stack import Stack
 from domain.backorder_position import BackorderPosition
-from domain.catalogue import Catalogue
 from domain.errors import NotFound
-from domain.orders import Address, Customer, Order
+from domain.orders import Order
 from ledger import backorders, catalogue
 from ledger.book import Ledger
-from tests.cli.sample_orders import read_orders
+from tests.crash.blows import Hit
+from tests.crash.hurried_shop import EXAMPLES, habits, hurried
 from workflows.starting import start_backorder
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-COLLECTS = timedelta(seconds=8)
-"""How long a purchase order collects: time for a merge, and not for a coffee."""
-
-TIMES_AS_FAST = 6
-"""The examples' suppliers are made for people to watch."""
-
-MORE_HABITS = {
-    "northgate": (
-        Rule(behaviour=Behaviour.DAMAGED, skus=("MUG-BLUE", "PLATE-DINNER")),
-        Rule(behaviour=Behaviour.SHORT_DELIVERY, skus=("MUG-GREEN", "BOWL-SOUP")),
-        Rule(behaviour=Behaviour.DROP_RESPONSE, skus=("GLASS-TUMBLER",)),
-    ),
-    "hartwell": (Rule(behaviour=Behaviour.OUT_OF_ORDER, skus=("CUSHION-LINEN",)),),
-}
-"""What the examples' suppliers do not do."""
-
-CONNECTION_FAULTS = tuple(fault for fault in FaultKind if fault is not FaultKind.REFUSED)
-
-
-def sample_orders(count: int, chance: random.Random) -> list[Order]:
-    """Lines of `examples/orders.csv` in any order; more than it has are the same lines again, for other people."""
-    lines = [order for _, order in read_orders(EXAMPLES / "orders.csv", OrderFormat.CSV)[0]]
-    found: list[Order] = []
-    while len(found) < count:
-        again = f"-{len(found) // len(lines) + 1}" if found else ""
-        taken = chance.sample(lines, min(count - len(found), len(lines)))
-        found += [order.model_copy(update={"backorder_id": f"{order.backorder_id}{again}"}) for order in taken]
-    return found
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One blow, and what else goes wrong at that moment."""
-
-    after: float
-    """Seconds of quiet before it."""
-    part: str
-    how: signal.Signals
-    fault: FaultKind
-    refused: str
-    """A kind of request of which the next is refused; empty: none."""
-
-    def __str__(self) -> str:
-        return f"{self.how.name} to {self.part}, {self.fault} outside" + (
-            f", a {self.refused} refused" * bool(self.refused)
-        )
-
-
-def hits(seed: int, count: int, parts: Sequence[str]) -> list[Hit]:
-    """The blows of a trial; the same for the same seed."""
-    chance = random.Random(seed)
-    found: list[Hit] = []
-    for _ in range(count):
-        part = chance.choice(parts)
-        gently = part.startswith("worker") and chance.random() < 1 / 3
-        found.append(
-            Hit(
-                after=chance.uniform(0.3, 4),
-                part=part,
-                how=signal.SIGTERM if gently else signal.SIGKILL,
-                fault=chance.choice(CONNECTION_FAULTS),
-                refused=chance.choice(("", "", "", "book", "charge", "place")),
-            )
-        )
-    return found
 
 
 @dataclass
@@ -303,43 +231,3 @@ def _behind(gate: threading.Event, part: Part) -> Part:
             part.prepare()
 
     return replace(part, prepare=prepare)
-
-
-def hurried(catalogue: Catalogue) -> Catalogue:
-    """The catalogue of a shop that cannot wait."""
-    suppliers = [s.model_copy(update={"collect_at_most": COLLECTS}) for s in catalogue.suppliers]
-    return catalogue.model_copy(update={"suppliers": tuple(suppliers)})
-
-
-def habits() -> dict[str, Habits]:
-    """How the simulated suppliers behave: as in the examples, faster, and worse."""
-    read = TypeAdapter(dict[str, Habits]).validate_json((EXAMPLES / "simulated_suppliers.json").read_bytes())
-    return {
-        supplier_id: habit.model_copy(
-            update={"pace": _fast(habit.pace), "rules": habit.rules + MORE_HABITS.get(supplier_id, ())}
-        )
-        for supplier_id, habit in read.items()
-    }
-
-
-def _fast(pace: Pace) -> Pace:
-    return Pace(**{name: seconds and seconds / TIMES_AS_FAST for name, seconds in pace})
-
-
-def plain_orders(name: str, count: int) -> list[Order]:
-    """Orders without any trouble of their own: aprons, which one supplier sells, confirms, ships and delivers."""
-    address = Address(name="Ada Whitlock", street="18 Alder Lane", city="Portland", postal_code="97205", country="US")
-    return [
-        Order(
-            backorder_id=f"{name}-{number}",
-            sales_order=f"SO-{name}-{number}",
-            customer=Customer(customer_id="C-1", name="Ada Whitlock", email="ada.whitlock@example.com"),
-            ship_to=address,
-            sku="APRON-CANVAS",
-            quantity=2,
-            unit_price=Decimal("19.90"),
-            currency="USD",
-            payment_method="pm_card_1",
-        )
-        for number in range(1, count + 1)
-    ]

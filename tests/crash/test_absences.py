@@ -14,7 +14,8 @@ from domain.backorder_position import Status
 from ledger.audit import audit
 from tests.crash.books_compared import agreed
 from tests.crash.conftest import LONG
-from tests.crash.killed_world import KilledWorld, closed, killed_world, plain_orders
+from tests.crash.hurried_shop import plain_orders
+from tests.crash.killed_world import KilledWorld, closed, killed_world
 from workflows import backorder_contract
 
 GONE_FOR = 60 if LONG else 6

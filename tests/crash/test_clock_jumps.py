@@ -13,7 +13,8 @@ from devstack.processes import Part
 from domain.backorder_position import Status
 from ledger.audit import audit
 from tests.crash.books_compared import agreed
-from tests.crash.killed_world import KilledWorld, closed, killed_world, plain_orders
+from tests.crash.hurried_shop import plain_orders
+from tests.crash.killed_world import KilledWorld, closed, killed_world
 
 MOVED = Path(__file__).with_name("moved_clock.py")
 HOUR, DAY = 3600, 86_400

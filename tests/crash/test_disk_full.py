@@ -12,7 +12,8 @@ import pytest
 
 from domain.backorder_position import Status
 from tests.crash.books_compared import agreed
-from tests.crash.killed_world import KilledWorld, closed, killed_world, plain_orders
+from tests.crash.hurried_shop import plain_orders
+from tests.crash.killed_world import KilledWorld, closed, killed_world
 from tests.crash.people import signed
 from workflows import backorder_contract
 

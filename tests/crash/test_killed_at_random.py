@@ -18,9 +18,11 @@ import pytest
 from domain.backorder_position import BackorderPosition
 from ledger import backorders
 from ledger.audit import audit
+from tests.crash.blows import Hit, hits
 from tests.crash.books_compared import agreed
 from tests.crash.conftest import LONG, Trial
-from tests.crash.killed_world import Hit, KilledWorld, hits, killed_world, known, sample_orders
+from tests.crash.hurried_shop import sample_orders
+from tests.crash.killed_world import KilledWorld, killed_world, known
 from tests.crash.people import NOT_NOW, People, operate
 
 SETTLES_WITHIN = 900

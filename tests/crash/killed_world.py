@@ -146,7 +146,7 @@ class KilledWorld:
                 await asyncio.sleep(0.1)
 
 
-async def closed(ledger: Ledger, ids: Sequence[str], *, within: float = 300) -> list[BackorderPosition]:
+async def closed(ledger: Ledger, ids: Sequence[str], *, within: float = 900) -> list[BackorderPosition]:
     """Wait until these backorders are closed; where they then stand."""
     deadline = monotonic() + within
     while True:

@@ -15,7 +15,7 @@ from ledger.audit import audit
 from tests.crash.books_compared import agreed
 from tests.crash.conftest import LONG
 from tests.crash.hurried_shop import plain_orders
-from tests.crash.killed_world import KilledWorld, closed, killed_world
+from tests.crash.killed_world import KilledWorld, closed, killed_world, known
 from workflows import backorder_contract
 
 GONE_FOR = 60 if LONG else 6
@@ -23,7 +23,7 @@ GONE_FOR = 60 if LONG else 6
 
 WORKERS = 4
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,14 @@ async def who_worked(world: KilledWorld, name: str, count: int) -> set[int]:
     return pids
 
 
+async def taken_in(world: KilledWorld, name: str, count: int) -> None:
+    """Wait until all these orders are in the books."""
+    async with await world.ledger() as ledger:
+        for order in plain_orders(name, count):
+            while await known(ledger, order.backorder_id) is None:  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("count", [2, WORKERS])
 async def test_workers_share_the_work_and_none_is_done_twice(world: KilledWorld, count: int) -> None:
     name = f"SHARED-{count}"
@@ -65,12 +73,13 @@ async def test_workers_share_the_work_and_none_is_done_twice(world: KilledWorld,
         for number in range(count + 1, WORKERS + 1):
             absent.enter_context(world.without(f"worker-{number}"))
         at_work = {world.pid(f"worker-{number}") for number in range(1, count + 1)}
-        orders = plain_orders(name, 60)
+        orders = plain_orders(name, 40)
         given = 0
         while not at_work <= await who_worked(world, name, given):
             assert given < len(orders), "a worker takes no work"
             await world.submit(orders[given : given + 4])
             given += 4
+            await taken_in(world, name, given)
         assert await who_worked(world, name, given) == at_work
         await all_is_well(world, name, given)
     await world.all_up()

@@ -33,7 +33,7 @@ OUT_OF_TIME = """
     ) stamped (what, at) where at not between %s and %s
 """
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 class Clock:

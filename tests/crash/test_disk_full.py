@@ -20,7 +20,7 @@ from workflows import backorder_contract
 DISK = 192 * 2**20
 """Bytes: a new cluster of PostgreSQL takes a third."""
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
-	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
+	@echo "make crash  kill everything at random while 200 orders come in, then compare every book (about a quarter of an hour)"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make sbom   write sbom.json, a CycloneDX list of every pinned package"
 	@echo "make pip-audit  compare the pinned packages with published advisories (needs the network)"

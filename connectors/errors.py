@@ -36,3 +36,10 @@ class WronglySetUp(Unsupported):
 
 class Undecodable(ConnectorError):
     """These bytes are no message of this protocol, or not from who they claim. Keep them raw; tell an operator."""
+
+
+class ClocksApart(Undecodable):
+    """Signed by who it claims, for an instant minutes away from ours: a replay, or one of the two clocks is wrong.
+
+    Not taken now; but the same message is good as soon as the clock is set, so it must not be refused for good.
+    """

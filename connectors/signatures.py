@@ -4,12 +4,14 @@ HMAC-SHA256 over `id.timestamp.body`; five minutes of clock skew; several signat
 being rotated. The `webhook-id` is the same for every delivery of the same message.
 """
 
+import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from connectors.errors import Undecodable
+from connectors.errors import ClocksApart, Undecodable
 
 
 def verify_signature(secret: SecretStr, body: bytes, headers: Mapping[str, str]) -> None:
@@ -19,13 +21,31 @@ def verify_signature(secret: SecretStr, body: bytes, headers: Mapping[str, str])
         headers: keys in lower case.
 
     Raises:
-        Undecodable: not signed with `secret`, too old, or not signed at all.
+        ClocksApart: signed with `secret`, but for an instant more than five minutes away from ours.
+        Undecodable: not signed with `secret`, or not signed at all.
     """
+    webhook = Webhook(secret.get_secret_value())
     try:
-        Webhook(secret.get_secret_value()).verify(body, dict(headers), json_parse=False)
+        webhook.verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError) as unproven:
+        if "timestamp too" in str(unproven) and (signed_at := _signed_at(webhook, body, headers)):
+            raise ClocksApart(
+                f"{unproven}: it is signed for {signed_at:%Y-%m-%d %H:%M:%S} UTC, and here it is "
+                f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC. Set the clock that is wrong, and send it again"
+            ) from unproven
         # ValueError: the library lets broken base64, a body that is no UTF-8, and a comma too many through as such
         raise Undecodable(f"the webhook's signature does not hold: {unproven}") from unproven
+
+
+def _signed_at(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> datetime | None:
+    """The instant it is rightly signed for; None: the signature does not hold, whatever the time."""
+    try:
+        at = datetime.fromtimestamp(float(headers["webhook-timestamp"]), UTC)
+        right = webhook.sign(headers["webhook-id"], at, body.decode()).encode()
+    except (ValueError, OverflowError, OSError):
+        return None
+    signatures = headers["webhook-signature"].split(" ")
+    return at if any(hmac.compare_digest(right, one.encode()) for one in signatures) else None
 
 
 def webhook_id(headers: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.announcing import wake_purchase_order
-from connectors.errors import Undecodable, Unsupported, WronglySetUp
+from connectors.errors import ClocksApart, Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
 from domain.supplier_events import SupplierEvent
@@ -79,6 +79,8 @@ async def from_supplier(
         # Told before anything is proven, so that a supplier's message is sent again and not lost.
         log.warning("a message of supplier %s cannot be taken: %s", supplier_id, ours)
         raise unavailable("we cannot take messages of this supplier just now") from ours
+    except ClocksApart as apart:
+        raise _another_time(f"supplier {supplier_id}", apart) from apart
     except (NotFound, Unsupported, Undecodable) as stranger:
         # One answer for all: a stranger does not learn which suppliers there are.
         raise _not_proven(
@@ -132,6 +134,8 @@ async def from_carrier(request: Request, connections: Connected) -> Noted:
     """Its possession event, signed by Standard Webhooks. This, not the label, is what counts as shipped."""
     try:
         event = connections.world.carrier.verify_event(await request.body(), _headers(request))
+    except ClocksApart as apart:
+        raise _another_time("the carrier", apart) from apart
     except Undecodable as unproven:
         raise _not_proven(str(unproven)) from unproven
     backorder_id = await parcels.possess(
@@ -160,3 +164,9 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _not_proven(why: str) -> Problem:
     return Problem(ProblemKind.BAD_SIGNATURE, f"{why}.", headers={"WWW-Authenticate": "Webhook-Signature"})
+
+
+def _another_time(sender: str, apart: ClocksApart) -> Problem:
+    """It is genuine, and one clock is wrong, perhaps ours: who is told to come again loses nothing by it."""
+    log.warning("a message of %s is not taken: %s", sender, apart)
+    return unavailable(f"{apart}.")

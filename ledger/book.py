@@ -78,6 +78,12 @@ class Fact:
         return (self.subject, self.facts, self.result) != self._first
 
 
+_RECONNECT_WITHIN = 10.0
+"""Seconds that the pool tries by itself to replace a lost connection, each wait twice the last. Whoever wants one then
+lets it try anew. With the pool's own five minutes its waits grow as long as the database is gone: after a minute's
+absence it looks again a minute later."""
+
+
 class Ledger:
     """The ledger's database: open it once a process, share it between all that run there."""
 
@@ -103,6 +109,7 @@ class Ledger:
             min_size=1,
             max_size=size,
             timeout=patience,
+            reconnect_timeout=_RECONNECT_WITHIN,
             kwargs={"autocommit": True},
             configure=_configure,
             open=False,

@@ -68,6 +68,18 @@ def unused_tcp_port(unused_tcp_port_factory: Callable[[], int]) -> int:
     return unused_tcp_port_factory()
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a stack to live in: short, since Unix sockets have room for about a hundred characters, and one that
+    others may pass, as PostgreSQL has to when the tests run as root.
+
+    Not `tmp_path`: every pytest that starts meanwhile closes the folder above those again.
+    """
+    made = Path(tempfile.mkdtemp(prefix="pk-"))
+    yield made
+    shutil.rmtree(made)
+
+
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncIterator[postgres.Postgres]:
     """A PostgreSQL of this session's own, in a temporary folder that goes with it."""

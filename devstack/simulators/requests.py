@@ -163,7 +163,8 @@ class Door:
         try:
             if fault is not None and fault.kind is FaultKind.SLOW:
                 await asyncio.sleep(fault.seconds)
-            status, text = self._do_and_store(key, kind, fingerprint, lambda: work(key, body))
+            refused = fault is not None and fault.kind is FaultKind.REFUSED
+            status, text = self._do_and_store(key, kind, fingerprint, _refuse if refused else lambda: work(key, body))
         finally:
             self._in_flight.discard(key)
         if drop or (fault is not None and fault.kind is FaultKind.DROP_RESPONSE):
@@ -218,8 +219,12 @@ class Door:
             case FaultKind.RESET:
                 cut(request)
                 raise Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "reset", "nobody reads this: the line is cut")
-            case FaultKind.SLOW | FaultKind.DROP_RESPONSE:
+            case FaultKind.SLOW | FaultKind.DROP_RESPONSE | FaultKind.REFUSED:
                 return
+
+
+def _refuse() -> tuple[int, Mapping[str, object]]:
+    raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "refused", "we do not take this")
 
 
 def _key(request: Request) -> str:

@@ -43,6 +43,10 @@ class Behaviour(StrEnum):
     """Refuses every change and cancellation."""
     SHIPS_AFTER_CANCEL = "ships_after_cancel"
     """Agrees to changes and cancellations, yet delivers as if nothing had been said."""
+    DAMAGED = "damaged"
+    """A third of what it delivers (at least a unit) arrives broken, and nothing replaces it."""
+    SHORT_DELIVERY = "short_delivery"
+    """A third of what it says it shipped (rounded down) never arrives, and nothing more comes."""
 
 
 class Rule(Value):
@@ -161,6 +165,8 @@ class FaultKind(StrEnum):
     """It is done, but only after `seconds`."""
     DROP_RESPONSE = "drop_response"
     """It is done, then the connection is cut instead of an answer."""
+    REFUSED = "422"
+    """Understood, and no: nothing is done, and a repeat under the same key gets the same answer."""
 
 
 class FailNext(Value):

@@ -135,13 +135,16 @@ class SupplierSteps:
 
     def _deliver(self, step: Advance) -> list[Event]:
         arrived: list[Event] = []
-        for line, said_of_it in self._book.told(step):
+        lines = list(self._book.told(step))
+        closes = step.closes or any(self._book.rule(line["sku"]).behaviour in _NOTHING_MORE_COMES for line, _ in lines)
+        for line, said_of_it in lines:
             told = said_of_it or StepLine(line_no=line["line_no"])
             before = line["good"] + line["damaged"] + line["wrong"]
             # what has left; or, when nothing was announced, what is open
             due = (line["shipped"] - before) or max(0, line["confirmed"] - line["shipped"])
             good = told.good if told.good is not None else max(0, due - told.damaged - told.wrong)
-            counted = {"good": good + told.over, "damaged": told.damaged, "wrong": told.wrong}
+            good, broken = _on_the_way(good, self._book.rule(line["sku"]).behaviour)
+            counted = {"good": good + told.over, "damaged": told.damaged + broken, "wrong": told.wrong}
             if not any(counted.values()):
                 continue
             shipped = max(line["shipped"], before + sum(counted.values()))
@@ -149,7 +152,7 @@ class SupplierSteps:
                 step.po_number,
                 line["line_no"],
                 shipped=shipped,
-                confirmed=shipped if step.closes else line["confirmed"],
+                confirmed=shipped if closes else line["confirmed"],
                 **{condition: line[condition] + units for condition, units in counted.items()},
             )
             arrived.append({"line": _named(line), **{k: str(v) for k, v in counted.items()}})
@@ -160,7 +163,7 @@ class SupplierSteps:
             "po_number": step.po_number,
             "receipt_id": f"RC-{self._book.number('receipt'):05d}",
             "lines": arrived,
-            "closes": step.closes,
+            "closes": closes,
         }
         said = self._say(step.po_number, [receipt])
         self._courier.release(self._book.lane, step.po_number)
@@ -251,6 +254,21 @@ def promised(quantity: int, rule: Rule, first: date) -> list[tuple[str, int, dat
         case _:
             parts = [("accepted", quantity, first)]
     return [part for part in parts if part[1] > 0]
+
+
+_NOTHING_MORE_COMES = {Behaviour.DAMAGED, Behaviour.SHORT_DELIVERY}
+
+
+def _on_the_way(units: int, behaviour: Behaviour) -> tuple[int, int]:
+    """What becomes of units that left: how many arrive whole, and how many broken."""
+    match behaviour:
+        case Behaviour.DAMAGED if units:
+            broken = max(1, units // 3)
+            return units - broken, broken
+        case Behaviour.SHORT_DELIVERY:
+            return units - units // 3, 0
+        case _:
+            return units, 0
 
 
 def _named(line: sqlite3.Row) -> Event:

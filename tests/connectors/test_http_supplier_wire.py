@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.errors import Refused, Undecodable
+from connectors.errors import ClocksApart, Refused, Undecodable
 from connectors.suppliers.http import LARGEST_MESSAGE, HttpConnector
 from connectors.suppliers.interface import Cancel, Change, Inward, OrderLine, Place, WireIds
 from devstack.simulators.courier import signature
@@ -331,8 +331,11 @@ def test_changed_content_does_not_verify() -> None:
 
 @pytest.mark.parametrize("age", [600, -600])
 def test_an_old_message_replayed_does_not_verify(age: int) -> None:
-    with pytest.raises(Undecodable, match="too"):
+    with pytest.raises(ClocksApart, match="too"):
         acme.verify(signed(EVENT, age=age))
+    with pytest.raises(Undecodable) as forged:
+        acme.verify(signed(EVENT, age=age, secret=OTHER_SECRET))
+    assert not isinstance(forged.value, ClocksApart)
 
 
 def test_while_a_secret_is_rotated_either_signature_will_do() -> None:

@@ -119,6 +119,24 @@ async def test_goods_are_announced_and_received_by_condition(supplier: SupplierC
     assert (await supplier.books()).units_shipped == {"MUG": 10, "BOWL": 7}
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "mug"), [("damaged", {"good": 7, "damaged": 3}), ("short_delivery", {"good": 7, "damaged": 0})]
+)
+async def test_of_what_left_not_all_arrives_well_and_nothing_replaces_it(
+    supplier: SupplierCommand, hear: Hear, behaviour: str, mug: dict[str, int]
+) -> None:
+    await supplier.behave(behaviour, "MUG")
+    await supplier.advance("acknowledge", "PO-1")
+    await supplier.advance("ship", "PO-1")
+    await supplier.advance("deliver", "PO-1")
+    *_, receipt = await hear()
+    assert isinstance(receipt, Received) and receipt.closes
+    line = next(line for line in receipt.lines if line.line.sku == "MUG")
+    assert {"good": int(line.good), "damaged": int(line.damaged)} == mug
+    booked = {line.sku: line for line in (await supplier.books()).order("PO-1").lines}
+    assert (booked["MUG"].good, booked["MUG"].damaged) == (7, mug["damaged"])
+
+
 async def test_partial_deliveries_add_up(supplier: SupplierCommand, hear: Hear) -> None:
     await supplier.advance("ship", "PO-1", StepLine(line_no=1, quantity=6))
     await supplier.advance("deliver", "PO-1", StepLine(line_no=1, good=4))
@@ -301,6 +319,23 @@ async def test_a_webhook_is_tried_until_taken_and_given_up_when_refused(
     taken, refused = (await supplier.books()).webhooks
     assert (taken.state, taken.attempts) == ("taken", 3)
     assert (refused.state, refused.attempts, refused.last_status) == ("refused", 1, 404)
+
+
+async def test_a_refusal_is_the_answer_to_every_repeat(world: World) -> None:
+    await world.carrier.fail_next("422", on="book")
+    booking = {
+        "parcel_id": "B-1/parcel/1",
+        "ship_to": {"name": "A", "street": "S", "city": "C", "region": "", "postal_code": "1", "country": "US"},
+        "sku": "MUG",
+        "quantity": 1,
+    }
+    headers = {"Authorization": "Bearer sim-carrier-key", "Idempotency-Key": '"B-1/parcel/1"'}
+    async with httpx.AsyncClient() as client:
+        answers = [
+            await client.post(f"{world.carrier.base_url}/parcels", json=booking, headers=headers) for _ in range(2)
+        ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert (await world.carrier.books()).parcels == ()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
-"""The crash test's options come from the environment, as `make crash` gives them."""
+"""How much the crash tests try, as `make crash` says by the environment, and the world that they try it on."""
 
 import os
 import random
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+
+LONG = "CRASH_BACKORDERS" in os.environ
+"""Whether this is `make crash`; in the suite everything is shorter."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,11 @@ class Trial:
     backorders: int
     kills: int
 
+    @property
+    def again(self) -> str:
+        """The command that repeats it."""
+        return f"CRASH_SEED={self.seed} CRASH_BACKORDERS={self.backorders} CRASH_KILLS={self.kills} make crash"
+
 
 @pytest.fixture(scope="session")
 def trial() -> Trial:
@@ -27,12 +32,3 @@ def trial() -> Trial:
         backorders=int(os.environ.get("CRASH_BACKORDERS", "12")),
         kills=int(os.environ.get("CRASH_KILLS", "6")),
     )
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path that PostgreSQL's own user may pass: Unix sockets have room for about a hundred characters."""
-    with tempfile.TemporaryDirectory(prefix="pk-") as made:
-        path = Path(made)
-        path.chmod(0o755)
-        yield path

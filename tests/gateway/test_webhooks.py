@@ -96,7 +96,7 @@ async def test_a_message_that_cannot_be_proven_is_not_taken(outside: httpx.Async
     for supplier, message in (
         ("acme", signed(SECRETS["birch"], body)),
         ("acme", genuine | {"content": body.replace(b"PO-000001", b"PO-000002")}),
-        ("acme", signed(SECRETS["acme"], body, at=datetime.now(UTC) - timedelta(minutes=10))),
+        ("acme", signed(SECRETS["birch"], body, at=datetime.now(UTC) - timedelta(minutes=10))),
         ("acme", {"content": body}),
         ("acme", {"content": b""}),
         ("birch", genuine),
@@ -107,6 +107,22 @@ async def test_a_message_that_cannot_be_proven_is_not_taken(outside: httpx.Async
         assert answer.headers["www-authenticate"]
         problem_of(answer, "bad-signature")
     assert await _kept(shop, genuine["headers"]["webhook-id"]) is None
+
+
+@pytest.mark.parametrize("apart", [timedelta(minutes=-10), timedelta(days=2)])
+async def test_while_a_clock_is_wrong_a_genuine_message_is_not_taken_and_is_asked_for_again(
+    outside: httpx.AsyncClient, shop: Shop, apart: timedelta
+) -> None:
+    """A sender that hears 4xx may give up for good, though our clock was the wrong one."""
+    at = datetime.now(UTC) + apart
+    body = events(receipt("PO-000001", "LAMP", good=1))
+    doors = {"/suppliers/acme/events": SECRETS["acme"], "/carrier/events": CARRIER_SECRET}
+    for door, secret in doors.items():
+        message = signed(secret, body, at=at)
+        answer = await outside.post(door, **message)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert "Set the clock that is wrong" in problem_of(answer, "unavailable")["detail"]
+        assert await _kept(shop, message["headers"]["webhook-id"]) is None
 
 
 async def test_a_message_that_cannot_be_read_is_kept_with_the_reason(outside: httpx.AsyncClient, shop: Shop) -> None:

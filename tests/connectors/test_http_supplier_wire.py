@@ -125,7 +125,7 @@ def test_another_process_writes_the_same_bytes() -> None:
         env=os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"},
         check=True,
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=180,
     ).stdout
     assert written == acme.render(order, WireIds(operation_id="x")).model_dump_json().encode()
 

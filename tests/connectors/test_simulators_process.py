@@ -50,13 +50,13 @@ def test_it_says_where_it_is_and_ends_on_sigterm(started: subprocess.Popen[bytes
         assert client.get(f"{where.supplier_url}/suppliers/acme/books").json()["orders"] == []
         assert "Mail catcher" in client.get(where.mail_url).text
         started.send_signal(signal.SIGTERM)
-        out, err = started.communicate(timeout=60)
+        out, err = started.communicate(timeout=180)
     assert (started.returncode, out, err) == (0, b"", b"")
 
 
 def test_it_ends_when_its_parent_is_gone(started: subprocess.Popen[bytes]) -> None:
     addresses(started)
-    _, err = started.communicate(timeout=60)
+    _, err = started.communicate(timeout=180)
     assert (started.returncode, err) == (0, b"")
 
 
@@ -71,7 +71,7 @@ def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
             [sys.executable, "-m", "devstack.simulators", "--config", str(file), "--folder", str(tmp_path / "books")],
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
     assert ended.returncode == 2
     assert f"port {port} on 127.0.0.1 is taken".encode() in ended.stderr

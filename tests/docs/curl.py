@@ -28,7 +28,7 @@ def main() -> None:
         given.url,
         headers=headers,
         content=given.data,
-        timeout=60,
+        timeout=180,
         trust_env=False,
     )
     with Path(os.environ["CURL_STATUSES"]).open("a") as statuses:

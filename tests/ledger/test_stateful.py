@@ -445,7 +445,7 @@ async def _open(dsn: str) -> Trade:
     return Trade(Shop(ledger, dsn))
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 180)
+@pytest.mark.timeout(0 if EXAMPLES else 600)
 def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> None:
     agreed = 0
 

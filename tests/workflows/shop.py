@@ -33,7 +33,7 @@ from ledger import announcements, backorders, catalogue, purchase_orders
 from worker import build_worker
 from workflows import backorder_contract, purchase_order_contract
 
-PATIENCE = 40
+PATIENCE = 180
 """Seconds a test waits for something that must happen; never how long it takes."""
 
 SECRETS = {

@@ -138,7 +138,7 @@ def save(dsn: str, file: Path, *, at: datetime, progress: Progress) -> Manifest:
             total = sum(_one(connection, "select count(*) from {}", sql.Identifier(table.name)) for table in found)
             tables = [_save_table(connection, archive, table, lambda rows: progress(rows, total)) for table in found]
             # after the tables: a sequence knows no snapshot, and must be ahead of all numbers that were copied
-            sequences = dict(connection.execute(_SEQUENCES).fetchall())
+            sequences = {str(name): int(last) for name, last in connection.execute(_SEQUENCES).fetchall()}
             manifest = Manifest(
                 format=FORMAT, taken_at=at, migrations=tuple(migrations), tables=tuple(tables), sequences=sequences
             )

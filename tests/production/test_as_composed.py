@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from devstack import postgres, temporal_server
 from devstack.ownership import sole_owner
-from devstack.processes import Supervisor
+from devstack.processes import Part, Supervisor
 from devstack.simulators.running import running_simulators
 from devstack.simulators.settings import SupplierSettings
 from devstack.simulators.world import World as OutsideWorld
@@ -150,10 +152,25 @@ class Machine:
             )
 
 
+def temporal_part(folder: Path, port: int) -> Part:
+    """A server as the one-shots of the composition find it: with nothing of ours registered."""
+
+    async def ready() -> bool:
+        try:
+            client = await Client.connect(f"127.0.0.1:{port}")
+            return await client.service_client.check_health()
+        except (RuntimeError, RPCError):
+            return False
+
+    address = ("--ip", "127.0.0.1", "--port", str(port))
+    command = (str(temporal_server.binary()), "server", "start-dev", "--headless", *address)
+    return Part("temporal", (*command, "--db-filename", str(folder / "db")), ready, temporal_server.clean_environment())
+
+
 @asynccontextmanager
 async def machine(folder: Path, free_port: Callable[[], int]) -> AsyncIterator[tuple[Machine, OutsideWorld, str]]:
     """A machine with the outside world beside it; gives the gateway's address, too."""
-    gateway, temporal, ui, database = free_port(), free_port(), free_port(), free_port()
+    gateway, temporal, database = free_port(), free_port(), free_port()
     server = postgres.Postgres(folder / "pg", port=database, password=REQUIRED["POSTGRES_PASSWORD"])
     (folder / "pg-own").mkdir()
     (folder / "t").mkdir()
@@ -181,7 +198,7 @@ async def machine(folder: Path, free_port: Callable[[], int]) -> AsyncIterator[t
             },
             free_port=free_port,
             server=Supervisor(folder / "pg-own", [postgres.part(server, once_ready=its_database)], print),
-            temporal=Supervisor(folder / "t", [temporal_server.part(folder / "t", temporal, ui)], print),
+            temporal=Supervisor(folder / "t", [temporal_part(folder / "t", temporal)], print),
         )
         stack.push_async_callback(running.server.stop)
         stack.push_async_callback(running.temporal.stop)

@@ -115,7 +115,7 @@ async def test_attention_is_raised_and_settled(shop: Shop) -> None:
     await backorders.raise_attention(shop.ledger, "a", key="k1", at=NOW, what="find a supplier")
     for key in ("k2", "k3"):
         raised = await backorders.raise_attention(shop.ledger, "a", key=key, at=later, what="Call the customer.")
-    assert (raised.attention, raised.attention_since) == ("find a supplier Call the customer.", NOW)
+    assert (raised.attention, raised.attention_since) == ("find a supplier\nCall the customer.", NOW)
     rest = await backorders.settle_attention(
         shop.ledger, "a", key="k4", at=later, how="found one", need="find a supplier"
     )
@@ -131,7 +131,7 @@ async def test_settling_one_need_leaves_the_words_of_the_others_as_they_are(shop
     for key, what in enumerate((said, "Find a supplier.", "Refind a supplier.")):
         await backorders.raise_attention(shop.ledger, "a", key=f"raise-{key}", at=NOW, what=what)
     rest = await backorders.settle_attention(shop.ledger, "a", key="k1", at=NOW, how="found", need="Find a supplier.")
-    assert rest.attention == f"{said} Refind a supplier."
+    assert rest.attention == f"{said}\nRefind a supplier."
     rest = await backorders.settle_attention(shop.ledger, "a", key="k2", at=NOW, how="answered", need=said)
     assert rest.attention == "Refind a supplier."
 

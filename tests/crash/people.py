@@ -9,7 +9,7 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -21,10 +21,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from devstack.simulators.courier import signature
 from devstack.simulators.world import CommandRefused
-from domain.backorder_position import BackorderPosition
-from domain.errors import NotFound
-from ledger import backorders
-from tests.crash.killed_world import KilledWorld
+from domain.backorder_position import BackorderPosition, Status
+from tests.crash.killed_world import KilledWorld, known
 from workflows import backorder_contract, purchase_order_contract
 
 NOT_NOW = (
@@ -41,6 +39,21 @@ PATIENCE = timedelta(seconds=20)
 """How long one try to reach a workflow may take."""
 
 
+_STAGES = (
+    Status.ACCEPTED,
+    Status.SOURCING,
+    Status.ON_ORDER,
+    Status.CONFIRMED,
+    Status.IN_TRANSIT,
+    Status.ALLOCATED,
+    Status.SHIPPING,
+    Status.REFUND_DUE,
+    Status.CANCELLED,
+    Status.CLOSED,
+)
+"""In the order in which a backorder comes through them."""
+
+
 class People:
     """Everybody who meddles in one trial."""
 
@@ -53,31 +66,38 @@ class People:
         """What else was done, and how often."""
 
     async def cancel_some(self, ids: Sequence[str], within: float) -> None:
-        """Cancel a quarter of the orders within so many seconds, by each door in turn, some of them by two."""
+        """Cancel a quarter of the orders, each at a stage of its own by a door of its own, some of them by two doors.
+
+        Who has not come to that stage after so many seconds is cancelled wherever it then is.
+        """
         doors = (self._by_update, self._by_gateway, self._by_button, self._by_operator)
-        victims = self._chance.sample(ids, max(1, len(ids) // 4))
+        victims = dict(enumerate(self._chance.sample(ids, max(1, len(ids) // 4))))
+        deadline = time.monotonic() + within
         async with asyncio.TaskGroup() as everybody:
-            for number, backorder_id in enumerate(victims):
-                pair = [doors[number % 4]] + [doors[(number + 1) % 4]] * (number % 3 == 0)
-                everybody.create_task(self._cancel(backorder_id, self._chance.uniform(0, within), pair))
+            while victims:
+                await asyncio.sleep(0.5)
+                for number, position in (await self._look(victims)).items():
+                    reached = _STAGES.index(position.status) >= number % 8
+                    if reached or time.monotonic() > deadline:
+                        del victims[number]
+                        first = number + number // 8  # so that each stage meets each door
+                        pair = [doors[first % 4]] + [doors[(first + 1) % 4]] * (number % 3 == 0)
+                        everybody.create_task(self._cancel(position, pair))
 
-    async def _cancel(self, backorder_id: str, after: float, doors: Sequence[Callable[[str], Awaitable[None]]]) -> None:
-        await asyncio.sleep(after)
-        stage = await self._stage(backorder_id)
-        for door in doors:
-            await self._until_done(lambda door=door: door(backorder_id))
-            self.cancelled[f"{stage}, {door.__name__.removeprefix('_by_')}"] += 1
-
-    async def _stage(self, backorder_id: str) -> str:
-        """Wait until the order is in the books; where it stands."""
-        found: list[str] = []
-
-        async def look() -> None:
+    async def _look(self, victims: Mapping[int, str]) -> dict[int, BackorderPosition]:
+        """Where those stand that are in the books already."""
+        found: dict[int, BackorderPosition] = {}
+        with suppress(*NOT_NOW):
             async with await self._world.ledger() as ledger:
-                found.append((await backorders.position(ledger, backorder_id)).status)
+                for number, backorder_id in victims.items():
+                    if position := await known(ledger, backorder_id):
+                        found[number] = position
+        return found
 
-        await self._until_done(look)
-        return found[-1]
+    async def _cancel(self, position: BackorderPosition, doors: Sequence[Callable[[str], Awaitable[None]]]) -> None:
+        for door in doors:
+            await self._until_done(lambda door=door: door(position.backorder_id))
+            self.cancelled[f"{position.status}, {door.__name__.removeprefix('_by_')}"] += 1
 
     async def _by_update(self, backorder_id: str) -> None:
         request = backorder_contract.CancelRequest(reason="changed my mind")
@@ -109,7 +129,7 @@ class People:
         while True:
             try:
                 return await deed()
-            except (*NOT_NOW, NotFound) as failure:
+            except NOT_NOW as failure:
                 if isinstance(failure, RPCError) and failure.status is RPCStatusCode.NOT_FOUND:
                     return None  # the workflow has ended
                 await asyncio.sleep(0.5)

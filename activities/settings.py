@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     """How often supply is looked for again when no supplier was found."""
     sourcing_give_up_after: timedelta = timedelta(days=14)
     """When the seller cancels what no supplier was found for and no operator resolved."""
+
+    metrics_address: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
+    """`host:port` at which this process shows its metrics to Prometheus; empty: nowhere."""
+    log_format: Literal["text", "json"] = "text"
 
     def policy(self, currency: str) -> Policy:
         """The rules for orders in one currency that are accepted from now on."""

@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities import tracing
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
 from domain.names import TASK_QUEUE
@@ -32,7 +33,9 @@ async def temporal_client() -> Client:
     address = chosen.get("target_host")
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
-            return await Client.connect(**chosen, data_converter=pydantic_data_converter)
+            return await Client.connect(
+                **chosen, data_converter=pydantic_data_converter, interceptors=tracing.interceptors()
+            )
     except (RuntimeError, TimeoutError) as unreachable:
         raise CommandFailed(
             f"no Temporal server answers at {address}. Start `promisekeeper dev` in this folder, "

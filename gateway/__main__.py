@@ -1,12 +1,13 @@
 """`python -m gateway`: serve until told to stop (SIGTERM or Ctrl-C), then finish what is under way."""
 
-import logging
 import sys
 
 import uvicorn
 from pydantic import ValidationError
 
+from activities import logs
 from activities.settings import Settings
+from activities.tracing import traced
 from gateway.app import create_app
 from gateway.slow_senders import ImpatientConnection
 
@@ -20,7 +21,6 @@ none of them sends a request into a connection that is just being closed."""
 
 def main() -> int:
     """Read the settings and serve. Returns the exit code; a missing setting is named plainly."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         # pydantic-settings reads required fields from the environment, which type checkers cannot see
         settings = Settings()  # pyright: ignore[reportCallIssue]
@@ -28,6 +28,13 @@ def main() -> int:
         for error in wrong.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
         return 2
+    logs.set_up(settings.log_format)
+    with traced("promisekeeper-gateway"):
+        _serve(settings)
+    return 0
+
+
+def _serve(settings: Settings) -> None:
     uvicorn.run(
         create_app(),
         host=settings.gateway_host,
@@ -40,7 +47,6 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    return 0
 
 
 if __name__ == "__main__":

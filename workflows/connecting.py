@@ -3,6 +3,9 @@
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime
+
+from activities import tracing
 
 DEFAULT_ADDRESS = "localhost:7233"
 """Where Temporal is looked for when neither TEMPORAL_ADDRESS nor a profile says."""
@@ -19,13 +22,20 @@ def profile() -> ClientConnectConfig:
     return found
 
 
-async def connect(*, lazy: bool = False) -> Client:
+async def connect(*, lazy: bool = False, runtime: Runtime | None = None) -> Client:
     """A client by that profile.
 
     Args:
         lazy: connect at first use; a worker cannot be given such a client.
+        runtime: what metrics and logs of the SDK itself go through; None: the SDK's own.
 
     Raises:
         RuntimeError: nobody answers there, or the profile cannot be read.
     """
-    return await Client.connect(**profile(), data_converter=pydantic_data_converter, lazy=lazy)
+    return await Client.connect(
+        **profile(),
+        data_converter=pydantic_data_converter,
+        lazy=lazy,
+        interceptors=tracing.interceptors(),
+        runtime=runtime,
+    )

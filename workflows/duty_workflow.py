@@ -20,6 +20,7 @@ from workflows.durably import IN_THE_BOOKS, NEVER_GIVEN_UP, OUTSIDE, reason_of, 
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """How long an operator is left in peace who dismissed what is still needed."""
+_PUT_OFF = "Times that a duty could not be done and was put off, by kind of duty."
 
 Position = TypeVar("Position")
 Request = TypeVar("Request")
@@ -110,6 +111,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
             await self._settle_attention(f"done at last: {duty.why}", stuck.need)
 
     async def _put_off(self, duty: SomeDuty, reason: str) -> None:
+        workflow.metric_meter().create_counter("promisekeeper_duties_put_off", _PUT_OFF).add(1, {"duty": duty.kind})
         before = self._stuck.get(duty.kind)
         said = before is not None and before.need in (self._attention or "")
         need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."

@@ -83,7 +83,7 @@ async def run_until_stopped(settings: Settings, temporal: Runtime) -> None:
 def main() -> int:
     """Run; a missing setting is named plainly. Returns the exit code."""
     try:
-        settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
+        settings = Settings()  # pyright: ignore[reportCallIssue] - its required fields come from the environment
     except ValidationError as missing:
         for error in missing.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)

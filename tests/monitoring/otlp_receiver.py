@@ -45,9 +45,7 @@ class Received:
                     trace_id=span.trace_id.hex(),
                     span_id=span.span_id.hex(),
                     parent_id=span.parent_span_id.hex(),
-                    attributes={
-                        one.key: one.value.string_value or str(one.value.int_value) for one in span.attributes
-                    },
+                    attributes={one.key: one.value.string_value or str(one.value.int_value) for one in span.attributes},
                     raw=str(span),
                 )
                 for scope in resource.scope_spans

@@ -35,7 +35,7 @@ def _shapes(which: LiteralString) -> LiteralString:
                    c.quantity) over (partition by c.po_number, c.line_no
                    order by b.legal_deadline, b.priority, b.accepted_at, b.backorder_id collate "C")) as in_transit
         from claim c join po_line l using (po_number, line_no) join backorder b using (backorder_id)
-        where c.quantity > 0
+        where c.quantity > 0 and b.closed_at is null -- who is closed has none; it keeps the search to who is open
     ), shares as (
         select backorder_id, bool_and(confirmed) as confirmed, bool_and(in_transit) as in_transit
         from share group by backorder_id

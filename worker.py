@@ -14,16 +14,20 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities import logs
 from activities.backorder import BackorderActivities
 from activities.errors import InTradeWords
 from activities.heartbeats import Heartbeats
+from activities.metrics import runtime
 from activities.purchase_order import PurchaseOrderActivities
 from activities.readiness import missing_to
 from activities.settings import Settings
 from activities.sweeping import SweepActivities
+from activities.tracing import traced
 from activities.world import World
 from domain.errors import PromisekeeperError
 from domain.names import TASK_QUEUE
@@ -65,13 +69,12 @@ def _steps_of(activities: object) -> list[Callable[..., Any]]:
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
 
 
-async def run_until_stopped() -> None:
+async def run_until_stopped(settings: Settings, temporal: Runtime) -> None:
     """Connect, work, and stop on SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
-    client = await connect(settings.key_ring)
+    client = await connect(settings.key_ring, runtime=temporal)
     world = await World.open(settings)
     try:
         worker = build_worker(client, world, task_queue=settings.task_queue)
@@ -92,13 +95,21 @@ async def run_until_stopped() -> None:
 
 def main() -> int:
     """Run; a missing setting is named plainly. Returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        asyncio.run(run_until_stopped())
+        settings = Settings()  # pyright: ignore[reportCallIssue] - its required fields come from the environment
     except ValidationError as missing:
         for error in missing.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
         return 2
+    logs.set_up(settings.log_format)
+    try:
+        temporal = runtime(settings)
+    except ValueError as unusable:
+        print(unusable, file=sys.stderr)
+        return 2
+    try:
+        with traced("promisekeeper-worker"):
+            asyncio.run(run_until_stopped(settings, temporal))
     except PromisekeeperError as refused:
         print(refused, file=sys.stderr)
         return 1

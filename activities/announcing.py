@@ -40,8 +40,6 @@ async def tell(ledger: Ledger, owed_by: str, at: datetime) -> int:
         await asyncio.gather(*(one(announcement) for announcement in owed))
         marked = await announcements.told(ledger, [a.announcement_id for a in owed], at=at)
         told += marked
-        if not activity.info().is_local:
-            activity.heartbeat(told)
         if not marked:
             break  # whoever is owing them anew just now tells them
     return told

@@ -9,6 +9,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.announcing import tell, wake_purchase_order
+from activities.metrics import count
 from activities.notice_context import notice_context
 from activities.privacy import kept_private, without
 from activities.receipts import UNUSABLE, keep_receipt
@@ -41,6 +42,8 @@ from domain.orders import refuse_nonsense
 
 if TYPE_CHECKING:
     from activities.world import World
+
+_PAYMENTS = "Answers of the payment provider, by what the money moved for and how it ended."
 
 
 class BackorderActivities:
@@ -172,6 +175,7 @@ class BackorderActivities:
                 reference=result.reference,
                 reason=result.reason,
             )
+            count("payments", _PAYMENTS, kind=PaymentKind.REFUND.value, outcome=result.outcome.value)
             if result.outcome is not PaymentOutcome.SUCCEEDED:
                 raise ApplicationError(
                     f"the provider declined the refund {planned.payment_id}: {result.reason}. Ask them why; it is "
@@ -206,6 +210,8 @@ class BackorderActivities:
                 amount=planned.amount,
                 currency=planned.currency,
             )
+        kind = PaymentKind.DEPOSIT if parcel_id is None else PaymentKind.CHARGE
+        count("payments", _PAYMENTS, kind=kind.value, outcome=result.outcome.value)
         return await payments.settle(
             self._ledger,
             planned.payment_id,
@@ -295,6 +301,7 @@ class BackorderActivities:
         from ledger import backorders, notices
 
         await notices.sent(self._ledger, step.notice_id, at=step.at)
+        count("notices", "Mails to customers that left, by kind.", kind=step.duty.notice or "")
         if step.duty.notice in {NoticeKind.DATE_CHANGED, NoticeKind.FIRST_DELAY, NoticeKind.RENEWED_DELAY}:
             await backorders.set_promise(
                 self._ledger,

@@ -36,5 +36,5 @@ class _Beating(ActivityInboundInterceptor):
 
 async def _beat(every: float) -> None:
     while True:
+        await asyncio.sleep(every)  # first: most steps are over by then, and each beat is a call and a billable action
         activity.heartbeat()
-        await asyncio.sleep(every)

@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.announcing import tell
+from activities.metrics import count
 from activities.receipts import UNUSABLE, keep_receipt
 from activities.steps import (
     HoldStep,
@@ -153,6 +154,7 @@ class PurchaseOrderActivities:
             self._ledger, step.operation_id, key=f"{step.operation_id}/leaving", at=step.at, result="unknown"
         )
         receipt = await connector.send(envelope)
+        count("supplier_sends", "Exchanges in which bytes went to a supplier, by result.", result=receipt.result.value)
         if receipt.result is SendResult.UNKNOWN:
             raise ApplicationError(
                 f"no answer from {stored.supplier_id}: {receipt.reason}. It is asked before anything is sent again",

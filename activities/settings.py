@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     def allowed_codec_origins(self) -> list[str]:
         """`codec_origins`, one by one."""
         return _listed(self.codec_origins)
+    metrics_address: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
+    """`host:port` at which this process shows its metrics to Prometheus; empty: nowhere."""
+    log_format: Literal["text", "json"] = "text"
 
     def policy(self, currency: str) -> Policy:
         """The rules for orders in one currency that are accepted from now on."""

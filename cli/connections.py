@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from temporalio.client import Client
 
+from activities import tracing
 from activities.sealing import data_converter, ring_of_environment
 from cli.environment import LEDGER_DSN, TEMPORAL_ADDRESS
 from cli.errors import CommandFailed
@@ -33,7 +34,7 @@ async def temporal_client() -> Client:
     address = chosen.get("target_host")
     try:
         async with asyncio.timeout(SECONDS_TO_CONNECT):
-            return await Client.connect(**chosen, data_converter=converter)
+            return await Client.connect(**chosen, data_converter=converter, interceptors=tracing.interceptors())
     except (RuntimeError, TimeoutError) as unreachable:
         if "InvalidCertificate" in str(unreachable):
             raise CommandFailed(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -19,6 +20,7 @@ from rich.progress import Progress
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.tracing import traced
 from cli.connections import ledger_dsn, open_ledger, task_queue, temporal_client
 from cli.errors import CommandFailed
 from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, each_line, format_of
@@ -82,7 +84,12 @@ def submit(
         in_flight: the most lines on their way at once.
         as_json: print JSON: how many of each, and every problem with its line, backorder_id, field and reason.
     """
-    result = asyncio.run(submit_file(file, file_format=file_format, in_flight=in_flight, progress=progress_console()))
+    # TRACEPARENT is how OpenTelemetry names the caller's trace to a program that it starts
+    trace = {name.lower(): os.environ[name] for name in ("TRACEPARENT", "TRACESTATE") if name in os.environ}
+    with traced("promisekeeper-submit", within=trace):
+        result = asyncio.run(
+            submit_file(file, file_format=file_format, in_flight=in_flight, progress=progress_console())
+        )
     if not (result.started or result.known or result.refused):
         say(f"{file} holds no orders", progress_console())
     if as_json:

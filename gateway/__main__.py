@@ -1,7 +1,6 @@
 """`python -m gateway`: serve until told to stop (SIGTERM or Ctrl-C), then finish what is under way."""
 
 import asyncio
-import logging
 import math
 import sys
 
@@ -9,7 +8,9 @@ import psycopg
 import uvicorn
 from pydantic import ValidationError
 
+from activities import logs
 from activities.settings import Settings
+from activities.tracing import traced
 from domain.errors import PromisekeeperError
 from gateway.app import create_app
 from gateway.slow_senders import ImpatientConnection
@@ -22,7 +23,6 @@ none of them sends a request into a connection that is just being closed."""
 
 def main() -> int:
     """Read the settings and serve. Returns the exit code; a missing setting is named plainly."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         # pydantic-settings reads required fields from the environment, which type checkers cannot see
         settings = Settings()  # pyright: ignore[reportCallIssue]
@@ -30,11 +30,18 @@ def main() -> int:
         for error in wrong.errors():
             print(f"PROMISEKEEPER_{str(error['loc'][0]).upper()}: {error['msg']}", file=sys.stderr)
         return 2
+    logs.set_up(settings.log_format)
     try:
         asyncio.run(_ledger_fits(settings))
     except (PromisekeeperError, psycopg.Error) as refused:
         print(refused, file=sys.stderr)
         return 1
+    with traced("promisekeeper-gateway"):
+        _serve(settings)
+    return 0
+
+
+def _serve(settings: Settings) -> None:
     uvicorn.run(
         create_app(),
         host=settings.gateway_host,
@@ -47,7 +54,6 @@ def main() -> int:
         server_header=False,
         timeout_graceful_shutdown=math.ceil(settings.stop_within.total_seconds()),
     )
-    return 0
 
 
 async def _ledger_fits(settings: Settings) -> None:

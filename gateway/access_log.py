@@ -5,6 +5,9 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from activities.logs import NAMED
+from gateway.metrics import note_answer
+
 log = logging.getLogger(__name__)
 
 
@@ -34,4 +37,8 @@ class AccessLog:
             pattern = getattr(scope.get("route"), "path", "(no such path)")
             # health checks come every few seconds for ever
             level = logging.DEBUG if pattern.startswith("/health") and status < 500 else logging.INFO
-            log.log(level, "%s %s %d %.0f ms", scope["method"], pattern, status, (perf_counter() - began) * 1000)
+            seconds = perf_counter() - began
+            # what else a path may hold (a token) stays out
+            named = {name: value for name, value in scope.get("path_params", {}).items() if name in NAMED}
+            log.log(level, "%s %s %d %.0f ms", scope["method"], pattern, status, seconds * 1000, extra=named)
+            note_answer(scope["method"], pattern, status, seconds)

@@ -17,12 +17,13 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from temporalio.service import RPCError
 
-from gateway import codec, customers, documentation, health, problems, upstream, webhooks
+from gateway import codec, customers, documentation, health, metrics, problems, upstream, webhooks
 from gateway.access_log import AccessLog
 from gateway.body_limit import BodyLimit
 from gateway.connections import Connect, from_environment
 from gateway.html import problem_page
 from gateway.problems import Problem, unavailable
+from gateway.tracing import Traced
 
 DOORS = (upstream, webhooks, customers, codec, health, documentation)
 
@@ -40,7 +41,7 @@ def create_app(connect: Connect = from_environment) -> FastAPI:
 
     @asynccontextmanager
     async def connected(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with connect() as connections:
+        async with connect() as connections, metrics.served(connections):
             app.state.connections = connections
             yield
 
@@ -52,7 +53,7 @@ def create_app(connect: Connect = from_environment) -> FastAPI:
         docs_url=None,  # FastAPI's own page loads its script from the internet; ours is gateway/documentation.py
         redoc_url=None,
         redirect_slashes=False,
-        # the framework can report to an observer of its own; what we report stands in access_log.py
+        # the framework's own spans hold the whole path, which may be a customer's key; ours are gateway/tracing.py
         telemetry={"tracing": False},
     )
     for door in DOORS:
@@ -61,6 +62,7 @@ def create_app(connect: Connect = from_environment) -> FastAPI:
         BodyLimit, larger={"/suppliers/": webhooks.LARGEST_SUPPLIER_MESSAGE, "/codec/": codec.LARGEST_PAYLOADS}
     )
     app.add_middleware(AccessLog)
+    app.add_middleware(Traced)
     _answer_with_problems(app)
     _describe_problems(app)
     return app

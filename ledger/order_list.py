@@ -50,10 +50,16 @@ _FIND = (
     order by {_OVER}, po.opened_at, po.po_number limit %(most)s
 """
 )
-# Status is a rule of domain.purchase_order_position and is not written a second time in SQL. This groups orders by all
-# that the rule looks at, and names one example of each group; the rule then says the status of the example.
-_SHAPES = (
+
+
+def _shapes(which: LiteralString) -> LiteralString:
+    """Status is a rule of domain.purchase_order_position and is not written a second time in SQL.
+
+    This groups orders by all that the rule looks at, and names one example of each group; the rule then says the
+    status of the example.
     """
+    return (
+        """
     with seen as (
         select po.po_number, po.attention is not null as asks, po.frozen_at is null as collecting,
                po.acknowledged_at is not null as acknowledged, po.rejected_at is not null as rejected,
@@ -65,14 +71,18 @@ _SHAPES = (
                 where o.po_number = po.po_number and o.kind <> 'place' and o.answered_at is null
                   and o.state <> 'refused' order by o.revision desc limit 1) as pending
         from purchase_order po where """
-    + _WANTED
-    + """
+        + which
+        + """
     )
     select min(po_number) as example, count(*)::int as number, (count(*) filter (where asks))::int as asking
     from seen
     group by collecting, acknowledged, rejected, cancelled, closed, received, placed, pending
 """
-)
+    )
+
+
+_SHAPES = _shapes(_WANTED)
+_OPEN_SHAPES = _shapes("po.closed_at is null and po.rejected_at is null and po.cancelled_at is null")
 _EXAMPLES = POSITIONS + " where po.po_number = any(%(numbers)s)"
 _PAGE = 500
 
@@ -162,8 +172,18 @@ async def orders_by_status(
     connection: Connection, *, sku: str | None = None, supplier_id: str | None = None, attention: bool | None = None
 ) -> dict[PurchaseOrderStatus, Tally]:
     """How many of them have each derived status; those that none has are left out."""
-    wanted = {"sku": sku, "supplier_id": supplier_id, "attention": attention}
-    shapes = await fetch(connection, Shape, _SHAPES, wanted)
+    return await _tallied(connection, _SHAPES, {"sku": sku, "supplier_id": supplier_id, "attention": attention})
+
+
+async def open_orders_by_status(connection: Connection) -> dict[PurchaseOrderStatus, Tally]:
+    """How many that are not over have each derived status, without reading those that are."""
+    return await _tallied(connection, _OPEN_SHAPES, {})
+
+
+async def _tallied(
+    connection: Connection, query: LiteralString, wanted: Mapping[str, object]
+) -> dict[PurchaseOrderStatus, Tally]:
+    shapes = await fetch(connection, Shape, query, wanted)
     examples = await read_orders(connection, _EXAMPLES, {"numbers": [shape.example for shape in shapes]})
     status_of = {order.po_number: order.status for order in examples}
     return by_status((status_of[shape.example], shape) for shape in shapes)

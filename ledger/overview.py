@@ -4,7 +4,7 @@ The list of purchase orders is in `ledger.order_list`."""
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from domain.backorder_position import BackorderPosition, Status
 from domain.names import backorder_workflow_id
@@ -20,16 +20,22 @@ _WANTED = """
         where c.backorder_id = b.backorder_id and c.quantity > 0 and p.supplier_id = %(supplier_id)s))
     and (%(attention)s::bool is null or (b.attention is not null) = %(attention)s)
 """
-# Status is a rule of domain.backorder_position and is not written a second time in SQL. This groups backorders by all
-# that the rule looks at, and names one example of each group; the rule then says the status of the example.
-_SHAPES = (
+
+
+def _shapes(which: LiteralString) -> LiteralString:
+    """Status is a rule of domain.backorder_position and is not written a second time in SQL.
+
+    This groups backorders by all that the rule looks at, and names one example of each group; the rule then says the
+    status of the example.
     """
+    return (
+        """
     with share as (
         select c.backorder_id, c.confirmed, l.in_transit > 0 and (l.in_transit >= l.claimed or l.in_transit >= sum(
                    c.quantity) over (partition by c.po_number, c.line_no
                    order by b.legal_deadline, b.priority, b.accepted_at, b.backorder_id collate "C")) as in_transit
         from claim c join po_line l using (po_number, line_no) join backorder b using (backorder_id)
-        where c.quantity > 0
+        where c.quantity > 0 and b.closed_at is null -- who is closed has none; it keeps the search to who is open
     ), shares as (
         select backorder_id, bool_and(confirmed) as confirmed, bool_and(in_transit) as in_transit
         from share group by backorder_id
@@ -46,14 +52,18 @@ _SHAPES = (
                    + round(b.shipping_charge, (%(digits)s->>b.currency)::int) end as overpaid
         from backorder b left join shares s using (backorder_id) left join booked k using (backorder_id)
         where """
-    + _WANTED
-    + """
+        + which
+        + """
     )
     select min(backorder_id) as example, count(*)::int as number, (count(*) filter (where asks))::int as asking
     from seen
     group by unsourced, claimed, allocated, shipped, sourced, confirmed, in_transit, booked, settled, overpaid
 """
-)
+    )
+
+
+_SHAPES = _shapes(_WANTED)
+_OPEN_SHAPES = _shapes("b.closed_at is null")
 _TOTALS = """
     select (select count(*) from announcement where told_at is null)::int as owed,
            array(select id from (
@@ -149,8 +159,17 @@ async def tally(
     return sum_up(counted for of, counted in seen.items() if status in (None, of))
 
 
+async def open_by_status(connection: Connection) -> dict[Status, Tally]:
+    """How many that are not closed have each derived status, without reading those that are."""
+    return await _tallied(connection, _OPEN_SHAPES, {})
+
+
 async def _by_status(connection: Connection, **wanted: object) -> dict[Status, Tally]:
-    shapes = await fetch(connection, Shape, _SHAPES, {**wanted, "digits": as_json(CURRENCY_DIGITS)})
+    return await _tallied(connection, _SHAPES, wanted)
+
+
+async def _tallied(connection: Connection, query: LiteralString, wanted: Mapping[str, object]) -> dict[Status, Tally]:
+    shapes = await fetch(connection, Shape, query, {**wanted, "digits": as_json(CURRENCY_DIGITS)})
     return by_status([((await read_position(connection, shape.example)).status, shape) for shape in shapes])
 
 

@@ -2,6 +2,9 @@
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime
+
+from activities import tracing
 
 from activities.sealing import KeyRing, data_converter
 
@@ -20,14 +23,21 @@ def profile() -> ClientConnectConfig:
     return found
 
 
-async def connect(keys: KeyRing, *, lazy: bool = False) -> Client:
+async def connect(keys: KeyRing, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
     """A client by that profile.
 
     Args:
         keys: seal and open payloads; an empty ring seals nothing.
         lazy: connect at first use; a worker cannot be given such a client.
+        runtime: what metrics and logs of the SDK itself go through; None: the SDK's own.
 
     Raises:
         RuntimeError: nobody answers there, or the profile cannot be read.
     """
-    return await Client.connect(**profile(), data_converter=data_converter(keys), lazy=lazy)
+    return await Client.connect(
+        **profile(),
+        data_converter=data_converter(keys),
+        lazy=lazy,
+        interceptors=tracing.interceptors(),
+        runtime=runtime,
+    )

@@ -28,6 +28,7 @@ from workflows.durably import (
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 """How long an operator is left in peace who dismissed what is still needed."""
+_PUT_OFF = "Times that a duty could not be done and was put off, by kind of duty."
 
 SHORT_HISTORY = "short-history"
 """Patch of release 0.2: quick steps are local activities, one timer serves as many waits as it can, and search
@@ -141,6 +142,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
             await self._settle_attention(f"done at last: {duty.why}", stuck.need)
 
     async def _put_off(self, duty: SomeDuty, reason: str) -> None:
+        workflow.metric_meter().create_counter("promisekeeper_duties_put_off", _PUT_OFF).add(1, {"duty": duty.kind})
         before = self._stuck.get(duty.kind)
         said = before is not None and before.need in (self._attention or "")
         need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.backorder import BackorderActivities
@@ -42,12 +42,30 @@ PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
     """The worker with everything it serves; used by production, the demo and the tests alike."""
     backorder, purchase_order = BackorderActivities(world), PurchaseOrderActivities(world)
-    return Worker(
+    return worker_of(
         client,
-        task_queue=task_queue,
+        task_queue,
         workflows=WORKFLOWS,
         activities=[*_steps_of(backorder), *_steps_of(purchase_order)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
+    )
+
+
+def worker_of(
+    client: Client,
+    task_queue: str,
+    *,
+    workflows: Sequence[type],
+    activities: Sequence[Callable[..., Any]],
+    interceptors: Sequence[Interceptor] = (),
+) -> Worker:
+    """A worker set up as ours are, whatever it serves; `bench` measures bare workflows by it."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=activities,
+        interceptors=interceptors,
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE)
         ),

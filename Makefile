@@ -11,7 +11,7 @@ help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
-	@echo "make bench  measure it (ONLY=merge,fanout SIZE=tiny|small|full); see docs/scale.md"
+	@echo "make bench  measure it (ONLY=merge,fanout SIZE=tiny|small|full PUBLISH=1); see docs/scale.md"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make lock   resolve pyproject.toml into requirements.lock again"
 	@echo "make clean  remove .venv, caches and the demo's data"
@@ -37,7 +37,7 @@ crash: $(READY)
 
 # Figures of a machine that does something else as well are worth nothing; the report says how loaded it was.
 bench: $(READY)
-	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE)) $(if $(OUTPUT),--output $(OUTPUT))
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE)) $(if $(PUBLISH),--publish --output docs/figures/bench.json) $(if $(PROFILE),--profile)
 
 lint: $(READY)
 	$(BIN)/ruff check .

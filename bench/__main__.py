@@ -18,6 +18,7 @@ from rich.console import Console
 from bench import fanout, lifecycle, machine, merge, parked, recover, report_files, scale
 from bench.figures import Figure, Report, Result
 from bench.plot import draw
+from bench.publishing import publish
 from bench.sizes import SIZES, Size
 from bench.stage import Ground, Stage, open_ground
 from bench.table import table
@@ -47,6 +48,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where databases lie while it runs; it decides the disk")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON file; the plot is written beside it")
     parser.add_argument("--together", action="store_true", help="all benches on one pair of servers: a quick try")
+    parser.add_argument(
+        "--profile", action="store_true", help="lifecycle: sample the worker by py-spy, for its details"
+    )
+    parser.add_argument("--publish", action="store_true", help="write the figures into docs/scale.md, too")
     parser.add_argument("--show", action="store_true", help="only print and draw what the JSON file says")
     return parser.parse_args()
 
@@ -71,7 +76,7 @@ async def measure(asked: argparse.Namespace, watch: Watch) -> Report:
             began = time.perf_counter()
             async with AsyncExitStack() as for_one:
                 ground = shared or await for_one.enter_async_context(_ground(asked, [name]))
-                stage = await ground.stage(name, watch)
+                stage = await ground.stage(name, watch, profile=asked.profile)
                 figures, details = await BENCHES[name](stage, size)
             seconds = round(time.perf_counter() - began, 1)
             results.append(Result(bench=name, seconds=seconds, figures=tuple(figures), details=details))
@@ -111,6 +116,8 @@ def main() -> int:
     picture = asked.output.with_suffix(".png")
     draw(report, picture)
     console.print(table(report))
+    if asked.publish:
+        publish(report)
     console.print(f"written: {asked.output}, {picture}", soft_wrap=True)
     return 0
 

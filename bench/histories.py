@@ -116,11 +116,18 @@ def script_of(events: Sequence[HistoryEvent]) -> str:
 
 
 def steps_in(histories: Sequence[Counted]) -> dict[str, float]:
-    """How many steps of each letter one has on average."""
-    if not histories:
-        return {}
-    letters = (ACTIVITY, LOCAL, UPSERT, TIMER, FIRED, SIGNAL)
-    return {letter: round(mean(one.script.count(letter) for one in histories), 2) for letter in letters}
+    """How many steps of each kind one has on average."""
+    kinds = {
+        "activities": ACTIVITY,
+        "local activities": LOCAL,
+        "upserts": UPSERT,
+        "timers": TIMER + FIRED,
+        "signals": SIGNAL,
+    }
+    return {
+        kind: round(mean(sum(one.script.count(letter) for letter in letters) for one in histories), 2)
+        for kind, letters in kinds.items()
+    }
 
 
 def actions_in(histories: Sequence[Counted]) -> dict[str, float]:

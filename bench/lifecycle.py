@@ -21,6 +21,7 @@ from bench.catalogue import QUICK_SKUS, order, shop
 from bench.figures import Figure, Value, at_least, at_most
 from bench.histories import Counted, actions_in, counted, steps_in
 from bench.outside import SECRET
+from bench.profiling import profiled
 from bench.sizes import Size
 from bench.stage import BARE_QUEUE, Stage
 from domain.names import BACKORDER, PURCHASE_ORDER, backorder_workflow_id, purchase_order_workflow_id
@@ -33,7 +34,8 @@ from workflows.starting import start_backorder
 STARTS_AT_ONCE = 50
 HISTORIES_READ = 200
 """Backorders whose histories are read; purchase orders are all read."""
-HEARTBEAT = "activity_heartbeat"
+HEARTBEAT = "grpc_RecordActivityTaskHeartbeat"
+"""How the server names this action. The others are counted from histories; its own count of all is in the details."""
 
 _COLLECTING = "select po_number from purchase_order where frozen_at is null and closed_at is null"
 _UNSOURCED = "select count(*) from backorder where unsourced > 0"
@@ -132,16 +134,21 @@ class Lifecycle:
 
 async def run(stage: Stage, size: Size) -> tuple[list[Figure], dict[str, object]]:
     """The bench."""
-    async with await stage.ledger(4) as ledger, stage.doors(), stage.workers(1), stage.bare_workers(1):
+    async with await stage.ledger(4) as ledger, stage.doors(), stage.workers(1) as (worker,), stage.bare_workers(1):
         lives = Lifecycle(stage, ledger, size.orders_on_a_po)
         await lives.prepare()
         _, warm = await lives.run(size.warm_up)
         pos_before = len(await lives.purchase_orders())
         await lives.run_bare([one.script for one in await counted(stage.client, warm)])
+        profile: dict[str, float] = {}
         real: list[Round] = []
         bare: list[Round] = []
         for n in range(size.rounds):
-            done, ids = await lives.run(size.lifecycles)
+            if stage.profile:
+                async with profiled(worker.pid, stage.folder) as profile:
+                    done, ids = await lives.run(size.lifecycles)
+            else:
+                done, ids = await lives.run(size.lifecycles)
             real.append(done)
             pos = (await lives.purchase_orders())[pos_before:]
             pos_before += len(pos)
@@ -200,7 +207,6 @@ async def run(stage: Stage, size: Size) -> tuple[list[Figure], dict[str, object]
         "steps_of_a_purchase_order": steps_in(orders),
         "steps_of_a_bare_backorder": steps_in(bare_backorders),
         "steps_of_a_bare_purchase_order": steps_in(bare_orders),
-        "letters": "A activity, L local activity, U upsert, T timer, F timer that ran out, S signal",
         "actions_of_a_backorder": actions_in(backorders),
         "actions_of_a_purchase_order": actions_in(orders),
         "heartbeats_of_a_backorder": round(_heartbeats(real, number), 2),
@@ -211,6 +217,7 @@ async def run(stage: Stage, size: Size) -> tuple[list[Figure], dict[str, object]
         },
         "processor_ms_of_a_backorder": _by_process(real, number),
         "processor_ms_of_a_bare_one": _by_process(bare, number),
+        "worker_percent_by_part": profile,
         "laws_broken": broken,
     }
     return figures, details

@@ -68,6 +68,8 @@ class Stage:
     persistence: Persistence
     postgres_version: str
     metrics_port: int
+    profile: bool
+    """Sample the worker where a bench knows how; its other figures do not count then."""
     _names: dict[str, int] = field(default_factory=dict[str, int])
 
     def ledger(self, connections: int = 10) -> Awaitable[Ledger]:
@@ -189,7 +191,7 @@ class Ground:
     metrics_port: int
     temporal: Literal["file", "memory"]
 
-    async def stage(self, bench: str, watch: Watch) -> Stage:
+    async def stage(self, bench: str, watch: Watch, *, profile: bool = False) -> Stage:
         """A stage for one bench: a ledger with the bench's catalogue in it, and a Temporal namespace, both its own."""
         dsn = await self.postgres.ensure_database(bench)
         await migrate(dsn)
@@ -214,6 +216,7 @@ class Ground:
             persistence=Persistence(temporal=self.temporal, postgres=await _durability(dsn)),
             postgres_version=await _setting(dsn, "server_version"),
             metrics_port=self.metrics_port,
+            profile=profile,
         )
 
 

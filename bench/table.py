@@ -25,9 +25,9 @@ def table(report: Report) -> Group:
             name.append(f"\n{figure.beside}", style="dim")
             grid.add_row(
                 name,
-                f"{_short(figure.value)} {figure.unit.replace('each', '')}".strip(),
-                _short(figure.beside_value),
-                "-" if figure.ratio is None else f"{_short(figure.ratio)} x",
+                f"{short(figure.value)} {figure.unit.replace('each', '')}".strip(),
+                short(figure.beside_value),
+                "-" if figure.ratio is None else f"{short(figure.ratio)} x",
                 figure.goal.words if figure.goal else "",
                 _verdict(figure),
                 end_section=number == len(result.figures) - 1,
@@ -52,7 +52,7 @@ def _verdict(figure: Figure) -> Text:
     return Text("met", style="green") if figure.met else Text("missed", style="red")
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """Three digits that count."""
     if abs(number) >= 100:
         return f"{number:,.0f}"

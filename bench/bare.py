@@ -59,7 +59,9 @@ class BareStory:
                     bare_local_step, follow, start_to_close_timeout=timedelta(minutes=2)
                 )
             elif letter == UPSERT:
-                workflow.upsert_search_attributes([_INDEXED.value_set(str(position))])
+                workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
+                    [_INDEXED.value_set(str(position))]
+                )
             elif letter == FIRED:
                 await asyncio.sleep(0.01)
             elif letter == TIMER and self._told > heard:

@@ -53,6 +53,7 @@ async def run(stage: Stage, size: Size) -> tuple[list[Figure], dict[str, object]
         allocated, inserted = list[float](), list[float]()
         async with ledger.work() as connection:
             await connection.execute(_BARE_TABLE)
+        po_number, ids = "", list[str]()
         for n in range(REPEATS):
             stage.watch.step(f"a receipt for {number} backorders, {n + 1} of {REPEATS}")
             po_number, ids = await seeding.on_order(ledger, f"fan-{n}", number, at=datetime.now(UTC))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,7 +30,7 @@ class Goal(Value):
 
     def met_by(self, measured: float) -> bool:
         """Whether it is reached."""
-        return (operator.ge if self.must_be == "at least" else operator.le)(measured, self.bound)
+        return measured >= self.bound if self.must_be == "at least" else measured <= self.bound
 
 
 class Figure(Value):

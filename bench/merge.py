@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Any
 
 from temporalio.client import WithStartWorkflowOperation, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
@@ -146,14 +147,14 @@ async def by_update(stage: Stage, name: str, number: int, at_once: int, seconds:
             if time.perf_counter() > deadline:
                 return
             began = time.perf_counter()
-            start = WithStartWorkflowOperation(
+            start: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
                 SUPPLIER,
                 id=f"bare-supplier-{name}",
                 task_queue=BARE_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
             try:
-                await stage.client.execute_update_with_start_workflow(
+                await stage.client.execute_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
                     JOIN, f"{name}-{n}", start_workflow_operation=start, id=f"{name}-{n}", rpc_timeout=_GIVES_UP_AFTER
                 )
             except (RPCError, WorkflowUpdateFailedError):  # also when the time it is given has passed

@@ -21,8 +21,14 @@ def draw(report: Report, path: Path) -> None:
     mpl.use("agg")
     from matplotlib import pyplot  # noqa: PLC0415
 
-    style = {"font.size": 9, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK}
-    with mpl.rc_context(style):
+    style: dict[Any, Any] = {
+        "font.size": 9,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+    }
+    with mpl.rc_context(style):  # pyright: ignore[reportUnknownMemberType] - matplotlib leaves much untyped
         goals = [figure for figure in report.figures if figure.goal and nearness(figure)]
         height = max(2.6, 0.42 * len(goals) + 1.2)
         picture, (left, right) = pyplot.subplots(
@@ -34,7 +40,7 @@ def draw(report: Report, path: Path) -> None:
             axes.set_facecolor(PAPER)
             axes.spines[["top", "right"]].set_visible(False)
             axes.spines[["left", "bottom"]].set_color(PALE)
-        picture.savefig(path, dpi=130, facecolor=PAPER)
+        picture.savefig(path, dpi=130, facecolor=PAPER)  # pyright: ignore[reportUnknownMemberType] - likewise
         pyplot.close(picture)
 
 

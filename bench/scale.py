@@ -14,7 +14,7 @@ from bench import seeding
 from bench.fanout import allocation_seconds
 from bench.figures import Figure, at_most
 from bench.histories import counted
-from bench.lifecycle import Lifecycle
+from bench.rounds import Lifecycle
 from bench.sizes import Size
 from bench.stage import Stage
 from ledger import supply

@@ -4,6 +4,7 @@ What is made passes `ledger.audit`, which every bench that uses it checks. Only 
 everything has one unit, one price, one instant.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import LiteralString
 
@@ -167,7 +168,7 @@ async def closed_history(ledger: Ledger, name: str, number: int, *, at: datetime
         await connection.execute("analyze")  # as autovacuum does before long
 
 
-async def _run(ledger: Ledger, statements: tuple[LiteralString, ...], values: dict[str, object]) -> None:
+async def _run(ledger: Ledger, statements: tuple[LiteralString, ...], values: Mapping[str, object]) -> None:
     # bound on the client: the server could not tell the types of so many bare parameters
     async with ledger.work() as connection, AsyncClientCursor(connection) as cursor:
         for statement in statements:

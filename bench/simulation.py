@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import cast
 
 from bench.figures import Value
 
@@ -89,9 +90,8 @@ def measured(details: Mapping[str, Mapping[str, object]], figures: Mapping[str, 
     Raises:
         KeyError: the run had not all of lifecycle, merge and fanout.
     """
-    processor = details["lifecycle"]["processor_ms_of_a_backorder"]
-    assert isinstance(processor, Mapping), "it is written as one"
-    seconds = {str(kind): float(ms) / 1000 for kind, ms in processor.items()}
+    processor = cast("Mapping[str, float]", details["lifecycle"]["processor_ms_of_a_backorder"])
+    seconds = {kind: ms / 1000 for kind, ms in processor.items()}
     per_po = float(str(details["lifecycle"]["orders_on_a_po"]))
     receipt = next(name for name in figures if name.startswith("one allocation for"))
     number = int(receipt.split()[3].replace(",", ""))

@@ -55,7 +55,9 @@ async def wake(stage: Stage, backorder_id: str) -> float:
         backorder_contract.workflow_id(backorder_id)
     )
     began = time.perf_counter()
-    await handle.execute_update(backorder_contract.RESOLVE, Resolve(resolution=Resolution.DISMISS))
+    await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
+        backorder_contract.RESOLVE, Resolve(resolution=Resolution.DISMISS)
+    )
     return time.perf_counter() - began
 
 

@@ -70,12 +70,14 @@ async def measure(asked: argparse.Namespace, watch: Watch) -> Report:
     here, started_at, results = machine.machine(), datetime.now(UTC), list[Result]()
     report: Report | None = None
     async with AsyncExitStack() as for_all:
-        shared = await for_all.enter_async_context(_ground(asked, asked.only)) if asked.together else None
+        shared: Ground | None = None
+        if asked.together:
+            shared = await for_all.enter_async_context(_ground(asked, asked.only))
         for name in asked.only:
             watch.bench(name)
             began = time.perf_counter()
             async with AsyncExitStack() as for_one:
-                ground = shared or await for_one.enter_async_context(_ground(asked, [name]))
+                ground = shared if shared else await for_one.enter_async_context(_ground(asked, [name]))
                 stage = await ground.stage(name, watch, profile=asked.profile)
                 figures, details = await BENCHES[name](stage, size)
             seconds = round(time.perf_counter() - began, 1)

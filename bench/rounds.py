@@ -16,7 +16,7 @@ from bench.figures import Value
 from bench.outside import SECRET
 from bench.stage import BARE_QUEUE, Stage
 from domain.names import BACKORDER, PURCHASE_ORDER, backorder_workflow_id, purchase_order_workflow_id
-from ledger import catalogue
+from ledger import announcements, catalogue
 from ledger.book import Ledger
 from workflows import purchase_order_contract
 from workflows.starting import start_backorder
@@ -98,7 +98,9 @@ class Lifecycle:
         """When every backorder has its share, orders with too few to leave by themselves are released by hand."""
 
         async def all_sourced() -> bool:
-            return await self._count(_KNOWN) == self._backorders and await self._count(_UNSOURCED) == 0
+            sourced = await self._count(_KNOWN) == self._backorders and await self._count(_UNSOURCED) == 0
+            # and every new purchase order was told to start
+            return sourced and await announcements.owed_total(self._ledger) == 0
 
         await self._stage.until(all_sourced, "every backorder finds supply")
         for po_number in await self._column(_COLLECTING):

@@ -32,6 +32,8 @@ from ledger.audit import audit
 from ledger.book import Ledger
 
 REPEATS = 3
+ASKED_FOR = 5_000
+"""Backorders of the receipt that the goal speaks of; fewer prove nothing."""
 ROWS_OF_ONE = 5
 """That an allocation writes for each backorder: claim, backorder, allocation, journal, announcement."""
 
@@ -80,7 +82,7 @@ async def run(stage: Stage, size: Size) -> tuple[list[Figure], dict[str, object]
             unit="s",
             beside=f"a bare insert of {ROWS_OF_ONE * number:,} rows",
             beside_value=round(median(inserted), 3),
-            goal=at_most(2, "value"),
+            goal=at_most(2, "value") if number >= ASKED_FOR else None,
         ),
         Figure(
             name="signals that tell of it",

@@ -86,6 +86,8 @@ def _growth(axes: Any, report: Report) -> None:
         highest = max(highest, *ys)
         axes.plot([x / first_x for x, _ in points], ys, marker="o", color=color, label=name)
     axes.set_xscale("log")
+    axes.set_xticks([1, 10, 100], ["1", "10", "100"])
+    axes.minorticks_off()
     axes.set_ylim(0, highest * 1.15)
     axes.set_xlabel("times as many")
     axes.grid(axis="y", color=PALE, alpha=0.3)

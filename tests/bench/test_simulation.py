@@ -1,13 +1,14 @@
-"""The simulation is arithmetic: the first wall is the smallest limit, and moves when its resource grows."""
+"""The simulation is arithmetic: the first wall is the smallest limit. The page for people repeats what was measured."""
 
 import math
-from pathlib import Path
 
 import pytest
 
 from bench import report_files
+from bench.publishing import PAGE, published
 from bench.simulation import Cluster, Measured, a_day, hot_sku, measured, seconds_to_tell, waiting_at, walls
 
+PUBLISHED = PAGE.parent / "figures" / "bench.json"
 FOUND = Measured(
     worker_seconds=0.06,
     temporal_seconds=0.03,
@@ -49,9 +50,20 @@ def test_telling_takes_as_long_as_the_signals_do() -> None:
 
 
 def test_the_published_report_has_all_that_the_simulation_needs() -> None:
-    report = report_files.read(Path(__file__).parents[2] / "docs" / "figures" / "bench.json")
+    report = report_files.read(PUBLISHED)
     found = measured(
         {result.bench: result.details for result in report.results},
         {figure.name: figure.value for figure in report.figures},
     )
     assert min(found.model_dump().values()) > 0
+
+
+def test_the_page_says_what_the_published_report_says() -> None:
+    report = report_files.read(PUBLISHED)
+    page = PAGE.read_text()
+    assert published(report, page) == page
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="put them back"):
+        published(report_files.read(PUBLISHED), "# How fast it is")

@@ -22,10 +22,14 @@ from workflows import purchase_order_contract
 from workflows.starting import start_backorder
 
 STARTS_AT_ONCE = 50
-_COLLECTING = "select po_number from purchase_order where frozen_at is null and closed_at is null"
-_UNSOURCED = "select count(*) from backorder where unsourced > 0"
-_KNOWN = "select count(*) from backorder"
-_ORDERS_OF = "select po_number from purchase_order order by opened_at, po_number"
+# Only what these rounds made: the ledger may hold closed history, and merges that were timed before.
+_COLLECTING = """
+    select po_number from purchase_order
+    where supplier_id like 'quick-%' and frozen_at is null and closed_at is null
+"""
+_UNSOURCED = "select count(*) from backorder where backorder_id like 'life-%' and unsourced > 0"
+_KNOWN = "select count(*) from backorder where backorder_id like 'life-%'"
+_ORDERS = "select po_number from purchase_order where supplier_id like 'quick-%' order by opened_at, po_number"
 
 
 class Round(Value):
@@ -92,7 +96,7 @@ class Lifecycle:
 
     async def purchase_orders(self) -> list[str]:
         """The workflow ids of all purchase orders so far, oldest first."""
-        return [purchase_order_workflow_id(po) for po in await self._column(_ORDERS_OF)]
+        return [purchase_order_workflow_id(po) for po in await self._column(_ORDERS)]
 
     async def _release_the_rest(self) -> None:
         """When every backorder has its share, orders with too few to leave by themselves are released by hand."""

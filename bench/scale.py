@@ -83,7 +83,7 @@ async def _with_history(stage: Stage, size: Size) -> tuple[dict[int, dict[str, f
     behind = 0
     async with await stage.ledger(4) as ledger:
         stage.watch.step("merges, to warm up")
-        await _merge_ms(ledger, "warm", size.probes)
+        await _merge_ms(ledger, "warm-up", size.probes)
         for number in size.history:
             stage.watch.step(f"{number} closed backorders into the ledger")
             await seeding.closed_history(ledger, f"old-{number}", number - behind, at=datetime.now(UTC))

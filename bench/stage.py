@@ -172,7 +172,7 @@ class Stage:
 
     def _ready_when_said(self, kind: str, module: str, *arguments: str) -> Part:
         number = self._names[kind] = self._names.get(kind, 0) + 1
-        name = f"{kind}-{number}"
+        name = f"{kind}-{self.bench}-{number}"  # its log is a new file
         log = self.folder / "logs" / f"{name}.log"
 
         async def said() -> bool:

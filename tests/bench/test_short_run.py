@@ -1,6 +1,7 @@
 """The short form of every bench: that each runs to its end and answers in its shape. How fast it was is not asked."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ BENCHES = ["lifecycle", "merge", "fanout", "parked", "recover", "scale"]
 @pytest.mark.timeout(900)
 def test_every_bench_runs_to_its_end_and_answers_in_its_shape(tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
-    asked = ("--size", "tiny", "--together", "--temporal", "memory", "--output", str(output))
+    memory = Path("/dev/shm")  # where there is one, databases are made in no time
+    folder = memory if os.access(memory, os.W_OK) else tmp_path
+    asked = ("--folder", str(folder), "--size", "tiny", "--together", "--temporal", "memory", "--output", str(output))
     done = subprocess.run(
         [sys.executable, "-m", "bench", *asked], cwd=ROOT, capture_output=True, text=True, timeout=850, check=False
     )

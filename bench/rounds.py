@@ -16,7 +16,7 @@ from bench.figures import Value
 from bench.outside import SECRET
 from bench.stage import BARE_QUEUE, Stage
 from domain.names import BACKORDER, PURCHASE_ORDER, backorder_workflow_id, purchase_order_workflow_id
-from ledger import announcements, catalogue
+from ledger import catalogue
 from ledger.book import Ledger
 from workflows import purchase_order_contract
 from workflows.starting import start_backorder
@@ -29,6 +29,7 @@ _COLLECTING = """
 """
 _UNSOURCED = "select count(*) from backorder where backorder_id like 'life-%' and unsourced > 0"
 _KNOWN = "select count(*) from backorder where backorder_id like 'life-%'"
+_UNTOLD = "select count(*) from announcement where owed_by like 'backorder/life-%' and told_at is null"
 _ORDERS = "select po_number from purchase_order where supplier_id like 'quick-%' order by opened_at, po_number"
 
 
@@ -104,7 +105,7 @@ class Lifecycle:
         async def all_sourced() -> bool:
             sourced = await self._count(_KNOWN) == self._backorders and await self._count(_UNSOURCED) == 0
             # and every new purchase order was told to start
-            return sourced and await announcements.owed_total(self._ledger) == 0
+            return sourced and await self._count(_UNTOLD) == 0
 
         await self._stage.until(all_sourced, "every backorder finds supply")
         for po_number in await self._column(_COLLECTING):

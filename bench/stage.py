@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -44,6 +44,8 @@ from workflows.connecting import connect
 
 PATIENCE = 3600.0
 """Seconds after which something that was to happen counts as stuck."""
+STARTS_WITHIN = 600.0
+"""Likewise for a process that was to start."""
 BARE_QUEUE = "bare"
 
 _MOST_CONNECTIONS = "200"
@@ -111,7 +113,7 @@ class Stage:
 
     def supervisor(self, parts: Sequence[Part]) -> Supervisor:
         """Runs parts of this stage."""
-        return Supervisor(self.folder, parts, tell=lambda _: None)
+        return _supervisor(self.folder, parts)
 
     def process(self, part: str) -> psutil.Process:
         """The process of a part that runs."""
@@ -240,13 +242,19 @@ async def open_ground(
     server = postgres.Postgres(folder / "postgres", settings={"max_connections": _MOST_CONNECTIONS})
     ground = Ground(folder, server, settings, next(free), temporal)
     with sole_owner(folder):
-        supervisor = Supervisor(folder, [postgres.part(server), _temporal(ground, benches)], tell=lambda _: None)
+        supervisor = _supervisor(folder, [postgres.part(server), _temporal(ground, benches)])
         try:
             await supervisor.start()
             yield ground
         finally:
             await supervisor.stop()
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _supervisor(folder: Path, parts: Sequence[Part]) -> Supervisor:
+    """On a busy machine everything takes long to start, and is to be measured all the same."""
+    patient = [replace(part, start_within=STARTS_WITHIN) for part in parts]
+    return Supervisor(folder, patient, tell=lambda _: None)
 
 
 def _new_folder(within: Path | None) -> Path:

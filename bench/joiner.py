@@ -14,8 +14,8 @@ from ledger import supply
 from ledger.book import Ledger
 
 
-async def join(dsn: str, connections: int, ids: list[str]) -> list[float]:
-    """Source these backorders. Returns the seconds each took."""
+async def join(dsn: str, connections: int, ids: list[str]) -> None:
+    """Source these backorders, and say the seconds each took."""
     async with await Ledger.open(dsn, size=connections) as ledger:
         await asyncio.gather(*(_touch(ledger) for _ in range(connections)))
         print("ready", flush=True)
@@ -29,7 +29,7 @@ async def join(dsn: str, connections: int, ids: list[str]) -> list[float]:
                 took.append(time.perf_counter() - began)
 
         await asyncio.gather(*(one_after_the_other() for _ in range(connections)))
-        return took
+        print(json.dumps(took), flush=True)  # before the connections are closed, which is not what is measured
 
 
 async def _touch(ledger: Ledger) -> None:
@@ -40,4 +40,4 @@ async def _touch(ledger: Ledger) -> None:
 
 if __name__ == "__main__":
     named = [line.strip() for line in iter(sys.stdin.readline, "\n")]
-    print(json.dumps(asyncio.run(join(sys.argv[1], int(sys.argv[2]), named))), flush=True)
+    asyncio.run(join(sys.argv[1], int(sys.argv[2]), named))

@@ -84,7 +84,7 @@ async def run_until_stopped() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    settings = Settings()  # type: ignore[call-arg] # its fields come from the environment
+    settings = Settings()  # pyright: ignore[reportCallIssue] - its fields come from the environment
     client = await connect()
     world = await World.open(settings)
     try:

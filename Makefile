@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash lint lock clean histories fingerprint sbom pip-audit help
+.PHONY: run test crash bench lint lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then compare every book (about a quarter of an hour)"
+	@echo "make bench  measure it (ONLY=merge,fanout SIZE=tiny|small|full PUBLISH=1); see docs/scale.md"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make sbom   write sbom.json, a CycloneDX list of every pinned package"
 	@echo "make pip-audit  compare the pinned packages with published advisories (needs the network)"
@@ -35,6 +36,10 @@ test: $(READY)
 # The long form of what the suite tries shortly: every part is killed at random while 200 orders come in.
 crash: $(READY)
 	CRASH_BACKORDERS=$${CRASH_BACKORDERS:-200} CRASH_KILLS=$${CRASH_KILLS:-60} $(BIN)/python -m pytest tests/crash -s
+
+# Figures of a machine that does something else as well are worth nothing; the report says how loaded it was.
+bench: $(READY)
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE)) $(if $(PUBLISH),--publish --output docs/figures/bench.json) $(if $(PROFILE),--profile)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.runtime import Runtime
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities import logs
@@ -52,14 +52,34 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
     """The worker with everything it serves; used by production, the demo and the tests alike."""
     steps = (BackorderActivities(world), PurchaseOrderActivities(world), SweepActivities(world))
-    return Worker(
+    return worker_of(
         client,
-        task_queue=task_queue,
+        task_queue,
         workflows=WORKFLOWS,
         activities=[step for activities in steps for step in _steps_of(activities)],
         interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
+        stop_within=world.settings.stop_within,
+    )
+
+
+def worker_of(
+    client: Client,
+    task_queue: str,
+    *,
+    workflows: Sequence[type],
+    activities: Sequence[Callable[..., Any]],
+    interceptors: Sequence[Interceptor] = (),
+    stop_within: timedelta = timedelta(seconds=20),
+) -> Worker:
+    """A worker set up as ours are, whatever it serves; `bench` measures bare workflows by it."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=activities,
+        interceptors=interceptors,
         workflow_runner=workflow_runner(),
-        graceful_shutdown_timeout=world.settings.stop_within,
+        graceful_shutdown_timeout=stop_within,
     )
 
 

@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     def allowed_codec_origins(self) -> list[str]:
         """`codec_origins`, one by one."""
         return _listed(self.codec_origins)
+
     metrics_address: Annotated[str, Field(pattern=r"^(\S+:\d+)?$")] = ""
     """`host:port` at which this process shows its metrics to Prometheus; empty: nowhere."""
     log_format: Literal["text", "json"] = "text"

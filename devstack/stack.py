@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from activities.sealing import KeyRing
 from connectors.configuration import variable
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
@@ -85,6 +86,7 @@ class Stack:
                 settings.temporal_port,
                 settings.ui_port,
                 codec_endpoint=f"{settings.gateway_url}/codec/{self._ours['PROMISEKEEPER_CODEC_TOKEN']}",
+                keys=KeyRing.read(self._ours["PROMISEKEEPER_PAYLOAD_KEYS"]),
             ),
             python_part(
                 "simulators",

@@ -7,8 +7,8 @@ import sysconfig
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.sealing import KeyRing, data_converter
 from devstack.processes import Part
 from workflows.setting_up import SEARCH_ATTRIBUTES, SetUpRefused, set_up
 
@@ -43,32 +43,33 @@ def search_attribute_arguments() -> list[str]:
     return [part for name, kind in SEARCH_ATTRIBUTES.items() for part in ("--search-attribute", f"{name}={kind}")]
 
 
-def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str) -> Part:
+def part(folder: Path, port: int, ui_port: int, *, codec_endpoint: str = "", keys: KeyRing | None = None) -> Part:
     """The server as a part of a stack: on loopback, its state in a file of that folder, its UI reading sealed payloads.
 
     Args:
         folder: where its state goes.
         port: gRPC.
         ui_port: the UI.
-        codec_endpoint: the address below which the UI has payloads opened.
+        codec_endpoint: the address below which the UI has payloads opened; empty: it shows them as they are.
+        keys: seal what the schedules are given.
     """
 
     async def ready() -> bool:
         return await _operator(port, "namespace", "describe", "--namespace", "default") is None
 
     async def prepare_namespace() -> None:
-        await prepare(port)
+        await prepare(port, keys)
 
     command = [
         str(binary()),
         *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
         *("--db-filename", str(folder / "temporal.db"), "--log-level", "warn", "--ui-disable-news-fetch"),
-        *("--ui-codec-endpoint", codec_endpoint),
+        *(("--ui-codec-endpoint", codec_endpoint) if codec_endpoint else ()),
     ]
     return Part("temporal", command, ready, clean_environment(), once_ready=prepare_namespace)
 
 
-async def prepare(port: int) -> None:
+async def prepare(port: int, keys: KeyRing | None = None) -> None:
     """Register our search attributes and make the schedules of the sweeps; what is there already is left alone.
 
     Not by the server's own `--search-attribute`, which it heeds only when it makes a new database: a version of ours
@@ -77,7 +78,7 @@ async def prepare(port: int) -> None:
     Raises:
         TemporalUnusableError: the server refuses; its words are in the message.
     """
-    client = await Client.connect(f"{HOST}:{port}", data_converter=pydantic_data_converter)
+    client = await Client.connect(f"{HOST}:{port}", data_converter=data_converter(keys or KeyRing()))
     try:
         await set_up(client)
     except SetUpRefused as refused:

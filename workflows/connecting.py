@@ -5,7 +5,6 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 
 from activities import tracing
-
 from activities.sealing import KeyRing, data_converter
 
 DEFAULT_ADDRESS = "localhost:7233"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from cli.order_files import OrderFormat
 from devstack.ownership import sole_owner
@@ -86,7 +86,8 @@ def _run_previous(code: Path, folder: Path, settings: StackSettings, orders: lis
 
 
 async def _finished_by_this_one(stack: Stack, began: list[Order], after: Order) -> None:
-    client = await Client.connect(f"127.0.0.1:{stack.settings.temporal_port}", data_converter=pydantic_data_converter)
+    keys = KeyRing.read(stack.environment["PROMISEKEEPER_PAYLOAD_KEYS"])
+    client = await Client.connect(f"127.0.0.1:{stack.settings.temporal_port}", data_converter=data_converter(keys))
     async with await Ledger.open(stack.ledger_dsn, size=2) as ledger:
         open_before = [o for o in began if (await backorders.position(ledger, o.backorder_id)).closed_at is None]
         assert open_before

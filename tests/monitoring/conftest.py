@@ -108,7 +108,9 @@ def _shop() -> tuple[Catalogue, Catalogue]:
     demo = read_catalogue(EXAMPLES / "catalogue.json")
     mute = Supplier(
         supplier_id="mute", name="Mute Mills", currency="USD",
-        connector_config={"base_url": "http://127.0.0.1:9", "api_key": "env:NOBODY_SET_THIS", "webhook_secret": "env:NOR_THIS"},
+        connector_config={
+            "base_url": "http://127.0.0.1:9", "api_key": "env:NOBODY_SET_THIS", "webhook_secret": "env:NOR_THIS",
+        },
     )  # fmt: skip
     item = Item(sku="LOOM", name="Loom")
     sold = SupplierItem(

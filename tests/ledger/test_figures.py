@@ -116,10 +116,12 @@ _HISTORY = f"""
     select 'old-' || n, 'f', 's', 1, 'c', 'LAMP', 20, 'USD', 5, 'pm', false, 'UTC', 0, '2025-01-01Z', '2025-02-01Z', 1,
            0, 1, '2025-01-20', '2025-01-15Z' from generate_series(1, {OVER}) n;
     insert into parcel (parcel_id, backorder_id, quantity, charge_amount, planned_at, booked_at, possessed_at)
-    select 'old-p-' || n, 'old-' || n, 1, 0, '2025-01-10Z', '2025-01-10Z', '2025-01-11Z' from generate_series(1, {OVER}) n;
+    select 'old-p-' || n, 'old-' || n, 1, 0, '2025-01-10Z', '2025-01-10Z', '2025-01-11Z'
+    from generate_series(1, {OVER}) n;
     insert into purchase_order (po_number, supplier_id, merge_key, currency, terms, opened_at, collect_until, frozen_at,
         acknowledged_at, closed_at)
-    select 'old-' || n, 'acme', 'm', 'USD', '', '2025-01-01Z', '2025-01-01Z', '2025-01-01Z', '2025-01-02Z', '2025-01-15Z'
+    select 'old-' || n, 'acme', 'm', 'USD', '', '2025-01-01Z', '2025-01-01Z', '2025-01-01Z', '2025-01-02Z',
+           '2025-01-15Z'
     from generate_series(1, {OVER}) n;
     insert into announcement (workflow_id, word, owed_by, owed_at, told_at)
     select 'w' || n, 'w', 'o', '2025-01-01Z', '2025-01-01Z' from generate_series(1, {OVER}) n;

@@ -108,7 +108,9 @@ def _shop() -> tuple[Catalogue, Catalogue]:
     demo = read_catalogue(EXAMPLES / "catalogue.json")
     mute = Supplier(
         supplier_id="mute", name="Mute Mills", currency="USD",
-        connector_config={"base_url": "http://127.0.0.1:9", "api_key": "env:NOBODY_SET_THIS", "webhook_secret": "env:NOR_THIS"},
+        connector_config={
+            "base_url": "http://127.0.0.1:9", "api_key": "env:NOBODY_SET_THIS", "webhook_secret": "env:NOR_THIS",
+        },
     )  # fmt: skip
     item = Item(sku="LOOM", name="Loom")
     sold = SupplierItem(
@@ -128,7 +130,7 @@ async def watched(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[W
     habits["northgate"] = Habits(pace=Pace(acknowledge_after=0.2, ship_after=0.5, deliver_after=0.8, answer_after=0.2))
     with tempfile.TemporaryDirectory(prefix="pk-") as made, receiving(free()) as received:
         folder = Path(made)
-        folder.chmod(0o755)
+        folder.chmod(0o755)  # noqa: ASYNC240 - a moment
         settings = StackSettings(folder=folder, **{f"{name}_port": free() for name in names})  # type: ignore[arg-type] # (ports only)
         stack = Stack(settings, demo, habits)
         addresses = {name: f"127.0.0.1:{free()}" for name in ("gateway", "worker")}
@@ -138,11 +140,14 @@ async def watched(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[W
             "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
         parts = [
-            replace(part, environment={**part.environment, **watching, "PROMISEKEEPER_METRICS_ADDRESS": addresses[part.name]})
+            replace(
+                part,
+                environment={**part.environment, **watching, "PROMISEKEEPER_METRICS_ADDRESS": addresses[part.name]},
+            )
             if part.name in addresses
             else part
             for part in stack.parts
-        ]  # fmt: skip
+        ]
         with sole_owner(folder):
             supervisor = Supervisor(folder, parts, print)
             try:

@@ -83,9 +83,9 @@ def test_figures_keep_their_meaning() -> None:
 
 def test_many_suppliers_do_not_make_many_series() -> None:
     silence = {f"s{n}": Silence(waiting=1, silent=n % 2, longest=n) for n in range(250)}
-    shown = dict(
-        (labels["supplier"], value)
+    shown = {
+        labels["supplier"]: value
         for labels, value in of_the_books(silence=silence)["promisekeeper_supplier_orders_unacknowledged"]
-    )
+    }
     assert len(shown) == 101
     assert shown["(others)"] == 150

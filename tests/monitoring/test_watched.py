@@ -4,9 +4,13 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.monitoring.conftest import PERSONAL, Watched
 from tests.monitoring.test_deployed_files import named_metrics
 from tests.workflows.shop import eventually
+
+pytestmark = pytest.mark.timeout(600)  # the world of processes that they share is part of the first
 
 ONLY_WHEN = {
     "temporal_workflow_task_execution_failed_total": "a workflow task fails",

@@ -106,6 +106,22 @@ def test_the_parts_can_read_their_settings(settings: StackSettings, monkeypatch:
     assert (read.smtp_tls, read.task_queue) == (False, "promisekeeper")
 
 
+def test_payloads_are_sealed_by_a_key_that_is_kept_and_the_ui_is_told_where_they_are_opened(
+    settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(settings, _CATALOGUE, {})
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    read = Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+    assert read.key_ring
+    (temporal,) = [part for part in stack.parts if part.name == "temporal"]
+    endpoint = temporal.command[list(temporal.command).index("--ui-codec-endpoint") + 1]
+    assert endpoint == f"{settings.gateway_url}/codec/{read.codec_token.get_secret_value()}"
+    assert f"http://127.0.0.1:{settings.ui_port}" in read.allowed_codec_origins
+    again = Stack(settings, _CATALOGUE, {}).environment
+    assert again["PROMISEKEEPER_PAYLOAD_KEYS"] == read.payload_keys.get_secret_value()
+
+
 def test_exceptions_from_a_proxy_that_are_there_stay(settings: StackSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "intranet.example")

@@ -5,7 +5,7 @@ RUN ["python", "-m", "venv", "/app"]
 COPY requirements.build.lock requirements.production.lock ./
 RUN ["pip", "install", "--no-cache-dir", "--require-hashes", "--requirement", "requirements.build.lock"]
 RUN ["/app/bin/pip", "install", "--no-cache-dir", "--require-hashes", "--requirement", "requirements.production.lock"]
-COPY pyproject.toml README.md LICENSE worker.py worker_health.py probe.py ./
+COPY pyproject.toml README.md LICENSE worker.py ./
 COPY activities activities
 COPY cli cli
 COPY connectors connectors

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities import logs
 from activities.backorder import BackorderActivities
 from activities.errors import InTradeWords
+from activities.health import answering
 from activities.heartbeats import Heartbeats
 from activities.metrics import runtime
 from activities.purchase_order import PurchaseOrderActivities
@@ -31,7 +33,6 @@ from activities.tracing import traced
 from activities.world import World
 from domain.errors import PromisekeeperError
 from domain.names import TASK_QUEUE
-from worker_health import answering
 from workflows.backorder import Backorder
 from workflows.connecting import connect
 from workflows.purchase_order import PurchaseOrder
@@ -42,6 +43,10 @@ WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, Sweep)
 
 PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
 """Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow."""
+
+
+STOP_WITHIN = timedelta(seconds=20)
+"""What a bare worker gives steps in hand; ours read PROMISEKEEPER_STOP_WITHIN."""
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -69,7 +74,7 @@ def worker_of(
     workflows: Sequence[type],
     activities: Sequence[Callable[..., Any]],
     interceptors: Sequence[Interceptor] = (),
-    stop_within: timedelta = timedelta(seconds=20),
+    stop_within: timedelta = STOP_WITHIN,
 ) -> Worker:
     """A worker set up as ours are, whatever it serves; `bench` measures bare workflows by it."""
     return Worker(

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from activities.sealing import KeyRing
 from bench.bare import BareStory, BareSupplier, bare_local_step, bare_step
 from worker import worker_of
 from workflows.connecting import connect

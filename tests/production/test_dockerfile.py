@@ -133,7 +133,7 @@ def test_every_command_works_with_the_packages_of_the_image_alone() -> None:
                 for finder in finders:
                     yield from getattr(finder, "find_distributions", lambda *_: ())(*which)
         sys.meta_path[:] = [Installed()]
-        import probe, worker, gateway.__main__, cli.main
+        import cli.probe, worker, gateway.__main__, cli.main
         from connectors.suppliers.interface import connector_for
         code = cli.main.run(["--help"])
         assert code == 0, code

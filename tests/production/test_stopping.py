@@ -152,8 +152,8 @@ async def test_a_worker_says_whether_it_lives_and_is_ready(
     await answered(f"http://{address}/readyz", 200, processes)
     await answered(f"http://{address}/livez", 200, processes)
     for question, code in (("readyz", 0), ("livez", 0), ("no-such", 1)):
-        assert await (await processes.start("probe", f"http://{address}/{question}")).wait() == code
-    assert await (await processes.start("probe")).wait() == 2
+        assert await (await processes.start("cli.probe", f"http://{address}/{question}")).wait() == code
+    assert await (await processes.start("cli.probe")).wait() == 2
     # while a release is rolled out: a ledger that is newer takes no running worker out of its work
     dsn = shop.world.settings.ledger_dsn.get_secret_value()
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:

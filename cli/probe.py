@@ -1,4 +1,4 @@
-"""`python -m probe URL`: exit code 0 if a GET of that address succeeds. A container's healthcheck.
+"""`python -m cli.probe URL`: exit code 0 if a GET of that address succeeds. A container's healthcheck.
 
 Of the standard library only, so that asking every few seconds costs next to nothing; an image needs no curl for it.
 """
@@ -15,7 +15,7 @@ PATIENCE = 5.0
 def main(arguments: list[str]) -> int:
     """Ask once. Returns the exit code: 0 yes, 1 no (its words are printed), 2 wrong usage."""
     if len(arguments) != 1:
-        print("usage: python -m probe URL", file=sys.stderr)
+        print("usage: python -m cli.probe URL", file=sys.stderr)
         return 2
     straight = build_opener(ProxyHandler({}))  # past any proxy: it asks the container it runs in
     try:

@@ -106,6 +106,7 @@ async def test_without_keys_a_failure_is_readable_as_ever() -> None:
         ("new:not base64 at all!", "key 'new' is not 32 bytes in base64"),
         (f"{NEW},{NEW}", "the key id 'new' stands there twice"),
     ],
+    ids=["no id", "empty", "blank", "short", "no base64", "twice"],
 )
 def test_keys_that_cannot_be_read_are_refused_without_being_shown(keys: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as refused:

@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash lint lock clean help
+.PHONY: run test browser screenshots crash lint lock clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then check every book"
+	@echo "make screenshots  take the pictures of the documents again"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make lock   resolve pyproject.toml into requirements.lock again"
 	@echo "make clean  remove .venv, caches and the demo's data"
@@ -27,8 +28,16 @@ run: $(READY)
 	@exec $(BIN)/promisekeeper dev
 
 # Four at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
-test: $(READY)
+test: $(READY) browser
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# The Chromium of the browser tests: the one that is here, else Debian's. Without one they are skipped; on CI they fail.
+browser: $(READY)
+	@$(BIN)/python tests/desk/chromium.py
+
+# The pictures in docs/pictures, which the browser tests take as they go.
+screenshots: $(READY) browser
+	PICTURES=docs/pictures $(BIN)/python -m pytest tests/desk
 
 # The long form of what the suite tries shortly: every part is killed at random while 200 orders come in.
 crash: $(READY)

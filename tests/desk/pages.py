@@ -117,8 +117,8 @@ class WorkflowPage:
     async def request_cancellation(self) -> None:
         """Press the button, and say yes."""
         await self.page.get_by_role("button", name="Request Cancellation").click()
-        dialog = self.page.get_by_role("dialog", name="Request Cancellation")
-        await dialog.get_by_test_id("confirm-modal-button").click()
+        asked = self.page.get_by_role("dialog")  # a role is only what is shown, and the page is full of closed ones
+        await asked.get_by_test_id("confirm-modal-button").click()
 
     async def show_timeline(self) -> Locator:
         """Open the tab with one line for each step."""

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash bench lint lock clean histories fingerprint sbom pip-audit help
+.PHONY: run test browser screenshots crash bench lint lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then compare every book (about a quarter of an hour)"
 	@echo "make bench  measure it (ONLY=merge,fanout SIZE=tiny|small|full PUBLISH=1); see docs/scale.md"
+	@echo "make screenshots  take the pictures of the documents again"
 	@echo "make lint   ruff, two type checkers, the import contract"
 	@echo "make sbom   write sbom.json, a CycloneDX list of every pinned package"
 	@echo "make pip-audit  compare the pinned packages with published advisories (needs the network)"
@@ -30,8 +31,16 @@ run: $(READY)
 	@exec $(BIN)/promisekeeper dev
 
 # Four at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
-test: $(READY)
+test: $(READY) browser
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+
+# The Chromium of the browser tests: the one that is here, else Debian's. Without one they are skipped; on CI they fail.
+browser: $(READY)
+	@$(BIN)/python tests/desk/chromium.py
+
+# The pictures in docs/pictures, which the browser tests take as they go.
+screenshots: $(READY) browser
+	PICTURES=docs/pictures $(BIN)/python -m pytest tests/desk
 
 # The long form of what the suite tries shortly: every part is killed at random while 200 orders come in.
 crash: $(READY)

@@ -56,10 +56,7 @@ def current_details(position: BackorderPosition, duty: Duty | None) -> str:
         "",
         *_waits_for(position),
         "",
-        "| ordered | to be found | on order | here | shipped | cancelled |",
-        "|---|---|---|---|---|---|",
-        f"| {position.ordered} | {position.unsourced} | {position.claimed} | {position.allocated} "
-        f"| {position.shipped} | {position.cancelled} |",
+        f"**Quantity:** {_quantity(position)}",
         "",
         f"**Dates:** {_promise(position)}",
         "",
@@ -81,9 +78,13 @@ def _needed(position: BackorderPosition) -> list[str]:
         "",
         "> **Needs a person:**",
         *(f"> - {need}" for need in newest(position.attention)),
-        ">",
-        "> *Send an Update* > `resolve` with `retry` (the cause is mended: try again), `cancel` (give the money back) "
-        f"or `dismiss` (seen). Or `promisekeeper resolve {position.backorder_id} retry`.",
+        "",
+        "*Send an Update* > `resolve`, with `retry` (the cause is mended: try again), `cancel` (give the money back) "
+        "or `dismiss` (seen):",
+        "",
+        '`{"resolution": "retry", "note": "why"}`',
+        "",
+        f"Or in a terminal: `promisekeeper resolve {position.backorder_id} retry`.",
     ]
 
 
@@ -112,6 +113,18 @@ def _waits_for(position: BackorderPosition) -> list[str]:
     return [f"**Waiting for:** {'; '.join(waits) or 'nobody'}."]
 
 
+def _quantity(position: BackorderPosition) -> str:
+    """In words, since the pane is too narrow for a table."""
+    parts = {
+        "to be found": position.unsourced,
+        "on order": position.claimed,
+        "here": position.allocated,
+        "shipped": position.shipped,
+        "cancelled": position.cancelled,
+    }
+    return f"{position.ordered} ordered: {', '.join(f'{n} {what}' for what, n in parts.items() if n)}."
+
+
 def _share(claim: ClaimPosition) -> str:
     when = f"expected {claim.expected_on}" if claim.expected_on else "date unknown"
     how = "in transit" if claim.in_transit else "confirmed" if claim.confirmed else "not confirmed"
@@ -123,8 +136,12 @@ def _promise(position: BackorderPosition) -> str:
         return "none promised yet."
     if position.current_promise == position.first_promise:
         return f"promised for {position.first_promise} ({position.promise_basis})."
-    now = position.current_promise or "no date can be given"
-    return f"promised for {position.first_promise} at first; now {now} ({position.promise_basis})."
+    now = (
+        f"now {position.current_promise} ({position.promise_basis})"
+        if position.current_promise
+        else position.promise_basis
+    )
+    return f"promised for {position.first_promise} at first; {now}."
 
 
 def _money(position: BackorderPosition) -> str:

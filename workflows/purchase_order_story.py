@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from domain.needs import newest
 from domain.purchase_order_duty import PurchaseOrderDuty, is_over
-from domain.purchase_order_position import OperationPosition, PurchaseOrderPosition, PurchaseOrderStatus
+from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, PurchaseOrderStatus
 from domain.values import round_money
 
 _MEANS = {
@@ -41,19 +41,26 @@ def current_details(position: PurchaseOrderPosition, duty: PurchaseOrderDuty | N
         "",
         f"**Waiting for:** {_waits_for(position)}.",
         "",
-        "| line | item | ordered | open | claimed | good | bad | expected |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {line.line_no} | `{line.sku}` | {line.ordered} | {line.open} | {line.claimed} | {line.received_good} "
-        f"| {line.received_bad} | {line.expected_on or 'unknown'} |"
-        for line in position.lines[:_LINES_SHOWN]
+        "**Lines**",
+        "",
+        *(_line(line) for line in position.lines[:_LINES_SHOWN]),
     ]
     if len(position.lines) > _LINES_SHOWN:
-        lines.append(f"| | and {len(position.lines) - _LINES_SHOWN} more | | | | | | |")
+        lines.append(f"- and {len(position.lines) - _LINES_SHOWN} more")
     lines += ["", "**Story so far**", ""]
     lines += [f"- {at:%Y-%m-%d %H:%M}: {what}" for at, what in sorted(_story(position))]
     return "\n".join(lines)
+
+
+def _line(line: LinePosition) -> str:
+    received = (
+        f"; {line.received_good} good and {line.received_bad} bad came"
+        if line.received_good + line.received_bad
+        else ""
+    )
+    expected = f", expected {line.expected_on or 'on a day nobody knows'}" if line.open else ""
+    still = f"{line.open} open ({line.claimed} claimed)"
+    return f"- {line.line_no}: {line.ordered} x `{line.sku}`, {still}{expected}{received}"
 
 
 def _needed(position: PurchaseOrderPosition) -> list[str]:
@@ -63,10 +70,13 @@ def _needed(position: PurchaseOrderPosition) -> list[str]:
         "",
         "> **Needs a person:**",
         *(f"> - {need}" for need in newest(position.attention)),
-        ">",
-        "> *Send an Update* > `resolve` with `retry` (the cause is mended), `acknowledged` (they confirmed otherwise), "
-        "`close_short` (nothing more comes), `withdraw` (cancel it with them) or `dismiss` (seen). "
-        f"Or `promisekeeper resolve {position.po_number} retry`.",
+        "",
+        "*Send an Update* > `resolve`, with `retry` (the cause is mended), `acknowledged` (they confirmed otherwise), "
+        "`close_short` (nothing more comes), `withdraw` (cancel it with them) or `dismiss` (seen):",
+        "",
+        '`{"resolution": "retry", "note": "why"}`',
+        "",
+        f"Or in a terminal: `promisekeeper resolve {position.po_number} retry`.",
     ]
 
 

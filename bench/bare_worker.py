@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from activities.sealing import KeyRing
+from activities.sealing import ring_of_environment
 from bench.bare import BareStory, BareSupplier, bare_local_step, bare_step
 from worker import worker_of
 from workflows.connecting import connect
@@ -15,7 +15,7 @@ async def run_until_stopped(task_queue: str) -> None:
     """Work until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    client = await connect(KeyRing())
+    client = await connect(ring_of_environment())
     # the same runner, sandbox and tuning as production, so that only what the steps do differs
     worker = worker_of(client, task_queue, workflows=[BareStory, BareSupplier], activities=[bare_step, bare_local_step])
     async with worker:

@@ -27,7 +27,7 @@ import psutil
 import psycopg
 from temporalio.client import Client
 
-from activities.sealing import KeyRing
+from activities.sealing import ring_of_environment
 from bench.catalogue import shop
 from bench.figures import Persistence
 from bench.outside import SECRET
@@ -212,7 +212,7 @@ class Ground:
             bench=bench,
             folder=self.folder,
             watch=watch,
-            client=await connect(KeyRing()),
+            client=await connect(ring_of_environment()),
             dsn=dsn,
             environment=environment,
             settings=self.settings,

@@ -79,7 +79,8 @@ async def first_complaint(world: KilledWorld) -> str:
             handle = client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id))
             for step in (await handle.describe()).raw_description.pending_activities:
                 if step.attempt > 1:
-                    return step.last_failure.message
+                    shown = await client.data_converter.decode_failure(step.last_failure)
+                    return f"{shown} {shown.__cause__}"
         await asyncio.sleep(0.2)
     return "nothing failed"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from devstack.ownership import sole_owner
 from devstack.processes import Supervisor
@@ -151,7 +151,8 @@ async def open_desk(folder: Path, free_port: Callable[[], int]) -> AsyncIterator
             outside=outside,
             ledger=ledger,
             temporal=await Client.connect(
-                f"127.0.0.1:{settings.temporal_port}", data_converter=pydantic_data_converter
+                f"127.0.0.1:{settings.temporal_port}",
+                data_converter=data_converter(KeyRing.read(stack.environment["PROMISEKEEPER_PAYLOAD_KEYS"])),
             ),
             catalogue=whole,
         )

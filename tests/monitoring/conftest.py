@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from devstack.ownership import sole_owner
 from devstack.processes import Supervisor
@@ -162,7 +162,10 @@ async def watched(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[W
                         gateway_url=settings.gateway_url,
                         api_key=stack.api_key,
                         client=await Client.connect(
-                            f"127.0.0.1:{settings.temporal_port}", data_converter=pydantic_data_converter
+                            f"127.0.0.1:{settings.temporal_port}",
+                            data_converter=data_converter(
+                                KeyRing.read(stack.environment["PROMISEKEEPER_PAYLOAD_KEYS"])
+                            ),
                         ),
                         ledger=ledger,
                         pages={name: f"http://{address}/metrics" for name, address in addresses.items()},

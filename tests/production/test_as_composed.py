@@ -71,7 +71,7 @@ class Machine:
 
     def here(self, text: str, own: Mapping[str, str]) -> str:
         """A value of the file with the addresses of this machine."""
-        for there, place in {**self.moved, **own}.items():
+        for there, place in {**own, **self.moved}.items():
             text = re.sub(rf"(?<![\w.]){re.escape(there)}(?!\w)", place, text)
         return text
 

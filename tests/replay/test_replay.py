@@ -38,7 +38,7 @@ def test_each_kind_of_path_is_there() -> None:
 
 
 def test_a_path_is_there_from_before_and_after_each_patch() -> None:
-    patched = {release.name: "short-history" in _all_text(release) for release in sorted(HISTORIES.iterdir())}
+    patched = {release.name: "TemporalChangeVersion" in _all_text(release) for release in sorted(HISTORIES.iterdir())}
     assert patched["0.1"] is False
     assert patched["0.2"] is True
 

@@ -34,6 +34,9 @@ EXAMPLES = ROOT / "examples"
 PREVIOUS = "6e95e9dc8885eb2c57ce47ce60480535d92c89ca"
 """The commit of release 0.1. By its name and not by its tag, which not every clone has."""
 
+UPSERT = "upsert_workflow_search_attributes_event_attributes"
+"""Temporal writes each patch that a run takes into its search attribute TemporalChangeVersion."""
+
 PARTS = ("temporal", "ui", "gateway", "supplier", "payment", "carrier", "smtp", "mail")
 
 
@@ -117,4 +120,4 @@ async def _closed(ledger: Ledger, client: Client, order: Order) -> None:
 
 async def _is_patched(client: Client, order: Order) -> bool:
     history = await client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id)).fetch_history()
-    return SHORT_HISTORY in history.to_json()
+    return any(SHORT_HISTORY in str(event) for event in history.events if event.HasField(UPSERT))

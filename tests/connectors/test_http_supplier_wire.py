@@ -30,6 +30,7 @@ from domain.supplier_events import (
     SplitStatus,
     SupplierEvent,
 )
+from tests.patience import PATIENCE
 
 SECRET = "whsec_YWNtZSBzaWducyB3aXRoIHRoaXM="
 OTHER_SECRET = "whsec_c29tZWJvZHkgZWxzZQ=="
@@ -125,7 +126,7 @@ def test_another_process_writes_the_same_bytes() -> None:
         env=os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"},
         check=True,
         stdout=subprocess.PIPE,
-        timeout=180,
+        timeout=PATIENCE,
     ).stdout
     assert written == acme.render(order, WireIds(operation_id="x")).model_dump_json().encode()
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from devstack.simulators.world import Addresses
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -50,13 +51,13 @@ def test_it_says_where_it_is_and_ends_on_sigterm(started: subprocess.Popen[bytes
         assert client.get(f"{where.supplier_url}/suppliers/acme/books").json()["orders"] == []
         assert "Mail catcher" in client.get(where.mail_url).text
         started.send_signal(signal.SIGTERM)
-        out, err = started.communicate(timeout=180)
+        out, err = started.communicate(timeout=PATIENCE)
     assert (started.returncode, out, err) == (0, b"", b"")
 
 
 def test_it_ends_when_its_parent_is_gone(started: subprocess.Popen[bytes]) -> None:
     addresses(started)
-    _, err = started.communicate(timeout=180)
+    _, err = started.communicate(timeout=PATIENCE)
     assert (started.returncode, err) == (0, b"")
 
 
@@ -71,7 +72,7 @@ def test_a_taken_port_is_named_with_its_setting(tmp_path: Path) -> None:
             [sys.executable, "-m", "devstack.simulators", "--config", str(file), "--folder", str(tmp_path / "books")],
             capture_output=True,
             check=False,
-            timeout=180,
+            timeout=PATIENCE,
         )
     assert ended.returncode == 2
     assert f"port {port} on 127.0.0.1 is taken".encode() in ended.stderr

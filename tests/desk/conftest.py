@@ -12,8 +12,9 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.desk import chromium
-from tests.desk.pages import PATIENCE, Pictures
+from tests.desk.pages import Pictures
 from tests.desk.world import Desk, open_desk
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,7 @@ from urllib.parse import quote
 from PIL import Image
 from playwright.async_api import FrameLocator, Locator, Page, expect
 
-PATIENCE = 120
-"""Seconds a test waits for something that must happen; never how long it takes."""
+from tests.patience import PATIENCE
 
 expect.set_options(timeout=PATIENCE * 1000)
 

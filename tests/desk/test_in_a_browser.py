@@ -9,8 +9,9 @@ from playwright.async_api import Browser, Page, expect
 
 from domain.backorder_position import CancelledBy, NoticeKind, ParcelState
 from domain.orders import Address
-from tests.desk.pages import PATIENCE, Pictures, WorkflowList
+from tests.desk.pages import Pictures, WorkflowList
 from tests.desk.world import WITHOUT_SUPPLIER, Desk
+from tests.patience import PATIENCE
 
 OPEN = "WorkflowType = 'Backorder' AND ExecutionStatus = 'Running'"
 

@@ -26,8 +26,8 @@ from domain.errors import NotFound
 from domain.orders import Address, Customer, Order
 from ledger import backorders, catalogue
 from ledger.book import Ledger
-from tests.desk.pages import PATIENCE
 from tests.docs.readme import ROOT
+from tests.patience import PATIENCE
 from workflows import purchase_order_contract
 from workflows.starting import start_backorder
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import PATIENCE
+
 
 def main() -> None:
     """Make one request."""
@@ -28,7 +30,7 @@ def main() -> None:
         given.url,
         headers=headers,
         content=given.data,
-        timeout=180,
+        timeout=PATIENCE,
         trust_env=False,
     )
     with Path(os.environ["CURL_STATUSES"]).open("a") as statuses:

@@ -23,9 +23,7 @@ from domain.errors import NotFound
 from ledger import backorders, purchase_orders
 from ledger.book import Ledger
 from tests.docs.readme import ROOT
-
-PATIENCE = 180
-"""Seconds a test waits for something that must happen; never how long it takes."""
+from tests.patience import PATIENCE
 
 _PORTS = [name for name in StackSettings.model_fields if name.endswith("_port") and name != "postgres_port"]
 
@@ -172,6 +170,6 @@ def running(terminal: Terminal, command: str) -> Generator[list[str]]:
             yield said
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=180)
+            process.wait(timeout=PATIENCE)
             listener.join()
     assert process.returncode == 0, "".join(said)

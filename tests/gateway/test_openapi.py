@@ -25,7 +25,8 @@ from schemathesis.checks import (
 
 from gateway.app import create_app
 from tests.gateway.conftest import KEY
-from tests.workflows.shop import PATIENCE, Shop
+from tests.patience import PATIENCE
+from tests.workflows.shop import Shop
 
 SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}

@@ -20,7 +20,8 @@ from gateway.app import create_app
 from gateway.connections import Connections
 from ledger.book import Ledger
 from tests.gateway.conftest import KEY, body_of, problem_of
-from tests.workflows.shop import PATIENCE, Shop
+from tests.patience import PATIENCE
+from tests.workflows.shop import Shop
 
 HOME = Path(__file__).parents[2]
 

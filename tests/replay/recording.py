@@ -8,6 +8,7 @@ import gzip
 import os
 from pathlib import Path
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 RECORD_TO = "PROMISEKEEPER_RECORD_HISTORIES"
@@ -28,6 +29,8 @@ async def record(client: Client, task_queue: str, test: str) -> None:
     async for listed in client.list_workflows(f"TaskQueue = '{task_queue}'"):
         history = await client.get_workflow_handle(listed.id, run_id=listed.run_id).fetch_history()
         course = tuple(event.event_type for event in history.events)
+        if EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED not in course:
+            continue  # it had not decided anything yet, and a replay would wait for it to do so
         if course in told:
             continue  # eight backorders on one purchase order tell one story
         told.add(course)

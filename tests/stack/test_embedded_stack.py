@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from devstack.postgres import Postgres
 from devstack.temporal_server import prepare
+from tests.patience import PATIENCE
 from workflows import backorder_contract
 
 _PROGRAM = Path(__file__).with_name("small_stack.py")
@@ -57,13 +58,13 @@ class Terminal:
         for supervisor in self._started:
             if supervisor.poll() is None:
                 supervisor.send_signal(signal.SIGTERM)
-                supervisor.communicate(timeout=180)
+                supervisor.communicate(timeout=PATIENCE)
             assert supervisor.stdout is not None
             supervisor.stdout.close()
         if any(supervisor.returncode == -signal.SIGKILL for supervisor in self._started):
             self.start_up()  # with no parts: it ends what a killed one left
             self._started[-1].send_signal(signal.SIGTERM)
-            self._started[-1].communicate(timeout=180)
+            self._started[-1].communicate(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def read_until(supervisor: subprocess.Popen[str], ending: str) -> list[str]:
 def stop(supervisor: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
     """Stop it as a person does; returns what it said."""
     supervisor.send_signal(number)
-    said, _ = supervisor.communicate(timeout=180)
+    said, _ = supervisor.communicate(timeout=PATIENCE)
     assert supervisor.returncode == 0, said
     return said
 
@@ -181,7 +182,7 @@ def test_a_taken_port_is_named_with_its_setting_and_nothing_starts(terminal: Ter
         other.listen()
         terminal.ports = {"guarded": other.getsockname()[1]}
         supervisor = terminal.start("steady")
-        said, _ = supervisor.communicate(timeout=180)
+        said, _ = supervisor.communicate(timeout=PATIENCE)
     assert supervisor.returncode != 0
     assert f"port {terminal.ports['guarded']} (guard) is taken" in said
     assert "choose another with --guarded-port or GUARDED_PORT" in said
@@ -192,7 +193,7 @@ def test_a_second_supervisor_is_told_who_has_the_folder(terminal: Terminal) -> N
     first = terminal.start_up("steady")
     before = terminal.running()
     second = terminal.start("steady")
-    said, _ = second.communicate(timeout=180)
+    said, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode != 0
     assert f"{terminal.folder} is in use by another `promisekeeper dev` (pid {first.pid})" in said
     assert terminal.running() == before

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from devstack.settings import StackSettings
+from tests.patience import PATIENCE
 
 _PORTS = [name for name in StackSettings.model_fields if name.endswith("_port") and name != "postgres_port"]
 
@@ -35,7 +36,7 @@ def started(command: list[str]) -> Iterator[subprocess.Popen[str]]:
         yield supervisor
         if supervisor.poll() is None:
             supervisor.send_signal(signal.SIGINT)
-            supervisor.communicate(timeout=180)
+            supervisor.communicate(timeout=PATIENCE)
 
 
 def test_all_parts_come_up_say_where_they_are_and_go_when_told(
@@ -58,7 +59,7 @@ def test_all_parts_come_up_say_where_they_are_and_go_when_told(
     assert all(psutil.pid_exists(pid) for pid in pids.values())
 
     started.send_signal(signal.SIGINT)
-    rest, _ = started.communicate(timeout=180)
+    rest, _ = started.communicate(timeout=PATIENCE)
     assert started.returncode == 0, rest
     assert not any(psutil.pid_exists(pid) for pid in pids.values())
 
@@ -69,7 +70,7 @@ def test_a_taken_port_is_said_before_anything_starts(command: list[str], folder:
         other.listen()
         taken = other.getsockname()[1]
         command[command.index("--gateway-port") + 1] = str(taken)
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.returncode == 2
     assert f"port {taken} (gateway) is taken" in ended.stderr
     assert "--gateway-port or PROMISEKEEPER_DEV_GATEWAY_PORT" in ended.stderr

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from ledger import backorders
 from ledger.audit import audit
 from ledger.book import Ledger
 from tests.cli.sample_orders import read_orders
+from tests.patience import PATIENCE
 from workflows import backorder_contract
 from workflows.duty_workflow import SHORT_HISTORY
 from workflows.starting import start_backorder
@@ -82,7 +82,7 @@ def _run_previous(code: Path, folder: Path, settings: StackSettings, orders: lis
         env={**os.environ, "PYTHONPATH": str(code)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -95,8 +95,7 @@ async def _finished_by_this_one(stack: Stack, began: list[Order], after: Order) 
         open_before = [o for o in began if (await backorders.position(ledger, o.backorder_id)).closed_at is None]
         assert open_before
         await start_backorder(client, after)
-        for order in (*open_before, after):
-            await _closed(ledger, client, order)
+        await asyncio.gather(*(_ended(client, order) for order in (*open_before, after)))
         assert await audit(ledger) == []
     old = [o for o in open_before if not await _is_patched(client, o)]
     assert old, "none of them went the old way"
@@ -106,16 +105,16 @@ async def _finished_by_this_one(stack: Stack, began: list[Order], after: Order) 
         assert described.status is WorkflowExecutionStatus.COMPLETED, (order.backorder_id, described.status)
 
 
-async def _closed(ledger: Ledger, client: Client, order: Order) -> None:
+async def _ended(client: Client, order: Order) -> None:
     """Wait; what waits for a person is cancelled after a while, by the new code's own door."""
-    for second in range(120):
-        if second == 60:
-            handle = client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id))
-            await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
-        if (await backorders.position(ledger, order.backorder_id)).closed_at is not None:
-            return
-        await asyncio.sleep(1)
-    raise AssertionError(f"{order.backorder_id} is still open at {datetime.now(UTC)}")
+    handle = client.get_workflow_handle(backorder_contract.workflow_id(order.backorder_id))
+    try:
+        async with asyncio.timeout(40):
+            await handle.result()
+    except TimeoutError:
+        await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
+        async with asyncio.timeout(PATIENCE):
+            await handle.result()
 
 
 async def _is_patched(client: Client, order: Order) -> bool:

@@ -30,11 +30,9 @@ from domain.purchase_order_position import PurchaseOrderPosition
 from gateway.app import create_app
 from gateway.connections import Connections
 from ledger import announcements, backorders, catalogue, purchase_orders
+from tests.patience import PATIENCE
 from worker import build_worker
 from workflows import backorder_contract, purchase_order_contract
-
-PATIENCE = 180
-"""Seconds a test waits for something that must happen; never how long it takes."""
 
 SECRETS = {
     "acme": "whsec_YWNtZS1hY21lLWFjbWUtYWNtZS1hY21lLWFjbWU=",

@@ -1,0 +1,4 @@
+"""How long the tests wait."""
+
+PATIENCE = 180
+"""Seconds a test waits for something that must happen; never how long it takes."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 
-from tests.patience import PATIENCE
 
 
 def main() -> None:
@@ -30,7 +29,7 @@ def main() -> None:
         given.url,
         headers=headers,
         content=given.data,
-        timeout=PATIENCE,
+        timeout=180,
         trust_env=False,
     )
     with Path(os.environ["CURL_STATUSES"]).open("a") as statuses:

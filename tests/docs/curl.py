@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 
 
-
 def main() -> None:
     """Make one request."""
     options = argparse.ArgumentParser(prog="curl")

@@ -89,9 +89,7 @@ class BackorderActivities:
     @activity.defn
     async def source(self, step: BackorderStep) -> BackorderPosition:
         """Claim supply: free stock, a share of an open purchase order, or a new one."""
-        from ledger import supply
-
-        await supply.source(self._ledger, step.backorder_id, key=step.key, at=step.at)
+        await self._world.sourcing.source(step.backorder_id, key=step.key, at=step.at)
         return await self._told(step)
 
     @activity.defn
@@ -147,11 +145,13 @@ class BackorderActivities:
     @activity.defn
     async def release_supply(self, step: ReleaseStep) -> BackorderPosition:
         """Give shares and goods back: to the next backorder in rank, else to stock, never to this one."""
-        from ledger import backorders, supply
+        from ledger import backorders, unwinding
 
         position = await backorders.position(self._ledger, step.backorder_id)
         deadline = refund_by(position, step.policy, step.at)
-        await supply.release_supply(self._ledger, step.backorder_id, key=step.key, at=step.at, refund_deadline=deadline)
+        await unwinding.release_supply(
+            self._ledger, step.backorder_id, key=step.key, at=step.at, refund_deadline=deadline
+        )
         return await self._told(step)
 
     @activity.defn

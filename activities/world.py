@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from connectors.payments.interface import PaymentConnector
     from connectors.suppliers.interface import Connector
     from ledger.book import Ledger
+    from ledger.sourcing import Sourcing
 
 
 @dataclass
@@ -20,6 +21,7 @@ class World:
 
     settings: Settings
     ledger: Ledger
+    sourcing: Sourcing
     payments: PaymentConnector
     carrier: FulfilmentConnector
     messages: MessageConnector
@@ -40,12 +42,14 @@ class World:
         from connectors.messages.smtp import SmtpMessages
         from connectors.payments.http import HttpPayments
         from ledger.book import Ledger
+        from ledger.sourcing import Sourcing
 
+        dsn = settings.ledger_dsn.get_secret_value()
+        ledger = await Ledger.open(dsn, size=settings.ledger_pool_size, patience=patience)
         return cls(
             settings=settings,
-            ledger=await Ledger.open(
-                settings.ledger_dsn.get_secret_value(), size=settings.ledger_pool_size, patience=patience
-            ),
+            ledger=ledger,
+            sourcing=Sourcing(ledger),
             payments=HttpPayments(settings.payment_url, settings.payment_api_key),
             carrier=HttpCarrier(settings.carrier_url, settings.carrier_api_key, settings.carrier_webhook_secret),
             messages=SmtpMessages(

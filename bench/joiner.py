@@ -10,8 +10,8 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from ledger import supply
 from ledger.book import Ledger
+from ledger.sourcing import Sourcing
 
 
 async def join(dsn: str, connections: int, ids: list[str]) -> None:
@@ -20,12 +20,13 @@ async def join(dsn: str, connections: int, ids: list[str]) -> None:
         await asyncio.gather(*(_touch(ledger) for _ in range(connections)))
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
+        sourcing = Sourcing(ledger)
         left, took = iter(ids), list[float]()
 
         async def one_after_the_other() -> None:
             for backorder_id in left:
                 began = time.perf_counter()
-                await supply.source(ledger, backorder_id, key=f"join/{backorder_id}", at=datetime.now(UTC))
+                await sourcing.source(backorder_id, key=f"join/{backorder_id}", at=datetime.now(UTC))
                 took.append(time.perf_counter() - began)
 
         await asyncio.gather(*(one_after_the_other() for _ in range(connections)))

@@ -1,6 +1,6 @@
 """Joins onto one hot purchase order, 50 at once, against joining a supplier workflow by update-with-start.
 
-The ledger's side is the transaction of place-or-merge (`ledger.supply.source`), called by as many client processes as
+The ledger's side is the transaction of place-or-merge (`ledger.sourcing`), called by as many client processes as
 the machine has cores, over 50 connections in all. The workflow's side is a bare aggregator that only counts; it is
 asked 50 at once, and 8 at once, where it is at its best (the server allows 10 updates in flight a workflow).
 """

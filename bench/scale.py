@@ -17,7 +17,7 @@ from bench.histories import counted
 from bench.rounds import Lifecycle
 from bench.sizes import Size
 from bench.stage import Stage
-from ledger import supply
+from ledger import sourcing
 from ledger.audit import audit
 from ledger.book import Ledger
 
@@ -102,7 +102,7 @@ async def _merge_ms(ledger: Ledger, name: str, number: int) -> float:
     took: list[float] = []
     for backorder_id in await seeding.accepted(ledger, name, number, at=datetime.now(UTC)):
         began = time.perf_counter()
-        await supply.source(ledger, backorder_id, key=f"join/{backorder_id}", at=datetime.now(UTC))
+        await sourcing.source(ledger, backorder_id, key=f"join/{backorder_id}", at=datetime.now(UTC))
         took.append(time.perf_counter() - began)
     return round(1000 * median(took), 3)
 

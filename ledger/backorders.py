@@ -1,6 +1,6 @@
 """Backorders in the books: accepting them, promises, cancel requests, attention, closing them, the story.
 
-Where one stands is read in `ledger/positions.py`. Quantities move in `ledger/supply.py` and
+Where one stands is read in `ledger/positions.py`. Quantities move in `ledger/sourcing.py`, `ledger/unwinding.py` and
 `ledger/supplier_events.py`, money in `ledger/payments.py`. Contact data is kept apart and read only by the step that
 needs it.
 """

@@ -34,6 +34,16 @@ _WRITE = """
     insert into journal (key, subject, kind, at, facts) values (%(key)s, %(subject)s, %(kind)s, %(at)s, %(facts)s)
     on conflict (key) do nothing returning seq
 """
+_WRITE_MANY = """
+    insert into journal (key, subject, kind, at, facts)
+    select key, subject, %(kind)s, at, '{}'
+    from unnest(%(keys)s::text[], %(subjects)s::text[], %(ats)s::timestamptz[]) as f (key, subject, at) order by key
+    on conflict (key) do nothing returning key
+"""
+_COMPLETE_MANY = """
+    update journal set facts = f.facts
+    from unnest(%(keys)s::text[], %(facts)s::jsonb[]) as f (key, facts) where journal.key = f.key
+"""
 _RECALL = "select subject, result from journal where key = %s"
 _COMPLETE = "update journal set subject = %s, facts = %s, result = %s where key = %s"
 _CONSEQUENCES = """
@@ -155,21 +165,47 @@ class Ledger:
             BooksDoNotBalance: a law of the books would be broken; nothing was written.
         """
         noted = dict(facts or {})
-        try:
-            async with self._pool.connection() as connection, connection.transaction():
-                row = {"key": key, "subject": subject, "kind": kind, "at": at, "facts": as_json(noted)}
-                if await (await connection.execute(_WRITE, row)).fetchone() is None:
-                    recalled = await (await connection.execute(_RECALL, (key,))).fetchone()
-                    first_subject, result = recalled if recalled else (subject, None)
-                    yield Fact(connection, key=key, subject=first_subject, repeated=True, facts=noted, result=result)
-                else:
-                    fact = Fact(connection, key=key, subject=subject, repeated=False, facts=noted, result=None)
-                    yield fact
-                    if fact.changed:
-                        result = None if fact.result is None else as_json(fact.result)
-                        await connection.execute(_COMPLETE, (fact.subject, as_json(fact.facts), result, key))
-        except CheckViolation as broken:
-            raise _law_broken(broken) from broken
+        async with self.work() as connection:
+            row = {"key": key, "subject": subject, "kind": kind, "at": at, "facts": as_json(noted)}
+            if await (await connection.execute(_WRITE, row)).fetchone() is None:
+                recalled = await (await connection.execute(_RECALL, (key,))).fetchone()
+                first_subject, result = recalled if recalled else (subject, None)
+                yield Fact(connection, key=key, subject=first_subject, repeated=True, facts=noted, result=result)
+            else:
+                fact = Fact(connection, key=key, subject=subject, repeated=False, facts=noted, result=None)
+                yield fact
+                if fact.changed:
+                    result = None if fact.result is None else as_json(fact.result)
+                    await connection.execute(_COMPLETE, (fact.subject, as_json(fact.facts), result, key))
+
+    @asynccontextmanager
+    async def facts(
+        self, named: Mapping[str, tuple[str, datetime]], *, kind: str
+    ) -> AsyncGenerator[dict[str, Fact], None]:
+        """Write many facts of one kind in one transaction, each of them once.
+
+        Args:
+            named: key to (subject, at); see `fact`.
+            kind: what happened, in one or two words.
+
+        Returns:
+            By key, those that were not written before: the others need nothing. They keep what is noted, and no result.
+
+        Raises:
+            BooksDoNotBalance: a law of the books would be broken; nothing was written.
+        """
+        async with self.work() as connection:
+            subjects, ats = (list(column) for column in zip(*named.values(), strict=True))
+            rows = {"keys": list(named), "subjects": subjects, "ats": ats, "kind": kind}
+            written = await (await connection.execute(_WRITE_MANY, rows)).fetchall()
+            new = {
+                key: Fact(connection, key=key, subject=named[key][0], repeated=False, facts={}, result=None)
+                for (key,) in written
+            }
+            yield new
+            if told := [fact for fact in new.values() if fact.changed]:
+                notes = {"keys": [fact.key for fact in told], "facts": [as_json(fact.facts) for fact in told]}
+                await connection.execute(_COMPLETE_MANY, notes)
 
     @asynccontextmanager
     async def work(self) -> AsyncGenerator[Connection, None]:

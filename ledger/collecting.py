@@ -1,11 +1,10 @@
-"""The purchase orders that still collect shares: choosing the supplier, one order for each merge key, one line a SKU.
+"""The purchase orders that still collect shares: who collects, one order for each merge key, one line a SKU.
 
-All of it runs inside a fact's transaction under the SKU's lock. Claims are written by `ledger/shares.py`, whose
-`Share` is what joining an order gives.
+All of it runs inside a fact's transaction under the SKU's lock. Who joins is decided in `ledger/sourcing.py`, and the
+claims are written by `ledger/shares.py`.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,26 +12,23 @@ from zoneinfo import ZoneInfo
 from domain.calendars import next_cut_off
 from domain.catalogue import Supplier, SupplierItem
 from domain.errors import BooksDoNotBalance
-from domain.names import SHARES_CHANGED, backorder_workflow_id, purchase_order_workflow_id
+from domain.names import SHARES_CHANGED, purchase_order_workflow_id
 from domain.purchasing import quantity_to_order, unit_price
-from domain.sourcing import Candidate, merge_key, rank
+from domain.sourcing import Candidate, merge_key
 from ledger.announcements import owe
 from ledger.book import Connection, fetch, fetch_one, record_consequences
-from ledger.shares import Share
 
 START = "start"
 """The word owed to a new purchase order: its workflow is to be started."""
 
 _CANDIDATES = """
     select s.status, s.doc as supplier, i.doc as item,
-           (select coalesce(jsonb_object_agg(p.merge_key, l.claimed), '{}')
+           (select coalesce(jsonb_object_agg(p.merge_key, jsonb_build_array(p.po_number, l.claimed)), '{}')
             from purchase_order p join po_line l using (po_number)
             where p.supplier_id = s.supplier_id and l.sku = i.sku
               and p.frozen_at is null and p.closed_at is null) as collecting
     from supplier_item i join supplier s using (supplier_id)
-    where i.sku = %(sku)s and not exists (
-        select from claim c join purchase_order p using (po_number)
-        where c.backorder_id = %(id)s and c.lost and p.supplier_id = i.supplier_id)
+    where i.sku = %s
 """
 _COLLECTING_PO = """
     select po_number, collect_until, threshold_reached_at from purchase_order
@@ -78,17 +74,47 @@ _RESIZE = """
 """
 
 
+class CollectingPo(NamedTuple):
+    """A purchase order that collects, locked."""
+
+    po_number: str
+    collect_until: datetime
+    threshold_reached_at: datetime | None
+
+
+class Collector(NamedTuple):
+    """A supplier of the item, and where its shares collect."""
+
+    candidate: Candidate
+    po_number: str | None
+    """The order that collects for it and has a line of the item; None: there is none yet."""
+
+    def with_units(self, units: int) -> "Collector":
+        """The same after more units were claimed on its line."""
+        collecting = self.candidate.collecting_quantity + units
+        return self._replace(candidate=self.candidate.model_copy(update={"collecting_quantity": collecting}))
+
+
+class Merged(NamedTuple):
+    """A collecting line as it is to be with one more share on it."""
+
+    po: CollectingPo
+    supplier: Supplier
+    item: SupplierItem
+    claimed: int
+    quantity: int
+    """Units to order for what is claimed: minimum and multiple are met once for the whole line."""
+    expected_on: date
+    owed_by: str
+    """The workflow id of who joined."""
+    at: datetime
+
+
 class _CandidateRow(NamedTuple):
     status: str
     supplier: dict[str, Any]
     item: dict[str, Any]
-    collecting: dict[str, int]
-
-
-class _CollectingPo(NamedTuple):
-    po_number: str
-    collect_until: datetime
-    threshold_reached_at: datetime | None
+    collecting: dict[str, tuple[str, int]]
 
 
 class _LineNo(NamedTuple):
@@ -109,60 +135,51 @@ class _CollectingLine(NamedTuple):
     item: dict[str, Any]
 
 
-async def best_supplier(
-    connection: Connection,
-    backorder_id: str,
-    *,
-    sku: str,
-    needed: int,
-    at: datetime,
-    rates: Mapping[str, Decimal],
-) -> Candidate | None:
-    """The supplier to ask for the rest, priced at the break that the merged line would reach.
+async def candidates_for(connection: Connection, sku: str) -> dict[str, Collector]:
+    """Who lists an item, by supplier id, each with what collects there already.
 
-    None if nobody sells it who did not let the backorder down.
+    The SKU's lock keeps it true: nobody else joins, shrinks or freezes such a line meanwhile.
     """
-    if not needed:
-        return None
-    candidates: list[Candidate] = []
-    for row in await fetch(connection, _CandidateRow, _CANDIDATES, {"sku": sku, "id": backorder_id}):
+    known: dict[str, Collector] = {}
+    for row in await fetch(connection, _CandidateRow, _CANDIDATES, (sku,)):
         supplier = Supplier.model_validate({**row.supplier, "status": row.status})
-        collecting = row.collecting.get(merge_key(supplier), 0)
+        po_number, claimed = row.collecting.get(merge_key(supplier), (None, 0))
         item = SupplierItem.model_validate(row.item)
-        candidates.append(Candidate(supplier=supplier, item=item, collecting_quantity=collecting))
-    ranked = rank(candidates, needed, at.date(), rates)
-    return ranked[0] if ranked else None
+        candidate = Candidate(supplier=supplier, item=item, collecting_quantity=claimed)
+        known[supplier.supplier_id] = Collector(candidate, po_number)
+    return known
 
 
-async def join_collecting(
-    connection: Connection, backorder_id: str, best: Candidate, units: int, at: datetime
-) -> Share:
-    """Make room for the units on the collecting PO of the supplier; the claim itself is the caller's."""
-    owed_by = backorder_workflow_id(backorder_id)
+def merge_into(po: CollectingPo, best: Candidate, units: int, owed_by: str, at: datetime) -> Merged:
+    """The line of a collecting order with these units on top; `put_line` writes it."""
     supplier, item = best.supplier, best.item
-    po = await _collecting_po(connection, supplier, owed_by, at)
-    # The SKU's lock keeps collecting_quantity true: nobody else joins, shrinks or freezes this line meanwhile.
-    quantity = quantity_to_order(best.collecting_quantity + units, item)
+    claimed = best.collecting_quantity + units
     expected_on = (po.collect_until.astimezone(ZoneInfo(supplier.cut_off.zone)) + item.lead_time).date()
+    return Merged(po, supplier, item, claimed, quantity_to_order(claimed, item), expected_on, owed_by, at)
+
+
+async def put_line(connection: Connection, merged: Merged) -> int:
+    """Make room for the claims on a collecting order, which the caller writes next; returns the line's number."""
+    po, supplier, item = merged.po, merged.supplier, merged.item
     line = {
         "po_number": po.po_number,
         "sku": item.sku,
         "supplier_sku": item.supplier_sku,
         "unit_factor": item.unit_factor,
-        "unit_price": unit_price(quantity, item),
-        "quantity": quantity,
-        "expected_on": expected_on,
+        "unit_price": unit_price(merged.quantity, item),
+        "quantity": merged.quantity,
+        "expected_on": merged.expected_on,
     }
     put = await fetch_one(connection, _LineNo, _PUT_LINE, line)
     if put is None:
         raise BooksDoNotBalance(f"line of {item.sku} on {po.po_number} was not written; report it")
     if po.threshold_reached_at is None and await _reaches_threshold(connection, po.po_number, supplier):
-        await connection.execute(_THRESHOLD, (at, po.po_number))
-        await owe(connection, purchase_order_workflow_id(po.po_number), SHARES_CHANGED, owed_by, at)
-    return Share(backorder_id, po.po_number, put.line_no, units, expected_on, confirmed=False)
+        await connection.execute(_THRESHOLD, (merged.at, po.po_number))
+        await owe(connection, purchase_order_workflow_id(po.po_number), SHARES_CHANGED, merged.owed_by, merged.at)
+    return put.line_no
 
 
-async def _collecting_po(connection: Connection, supplier: Supplier, owed_by: str, at: datetime) -> _CollectingPo:
+async def collecting_po(connection: Connection, supplier: Supplier, owed_by: str, at: datetime) -> CollectingPo:
     """The one PO that collects for the supplier's merge key, locked; a new one if there is none.
 
     The lock is what a freeze waits for, and what makes line numbers and thresholds of different SKUs take turns. A PO
@@ -170,7 +187,7 @@ async def _collecting_po(connection: Connection, supplier: Supplier, owed_by: st
     """
     key = merge_key(supplier)
     while True:
-        if po := await fetch_one(connection, _CollectingPo, _COLLECTING_PO, (key,)):
+        if po := await fetch_one(connection, CollectingPo, _COLLECTING_PO, (key,)):
             return po
         new = {
             "supplier_id": supplier.supplier_id,
@@ -180,7 +197,7 @@ async def _collecting_po(connection: Connection, supplier: Supplier, owed_by: st
             "at": at,
             "collect_until": min(next_cut_off(supplier.cut_off, at), at + supplier.collect_at_most),
         }
-        if po := await fetch_one(connection, _CollectingPo, _NEW_PO, new):
+        if po := await fetch_one(connection, CollectingPo, _NEW_PO, new):
             workflow_id = purchase_order_workflow_id(po.po_number)
             text = f"Opened for {supplier.name}, collecting until {po.collect_until:%Y-%m-%d %H:%M} UTC"
             await record_consequences(connection, kind="opened", at=at, facts=[(workflow_id, {"text": text})])

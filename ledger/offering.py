@@ -39,7 +39,7 @@ supplier who let it down. A purchase order has one line of a SKU, so its number 
 # Of a PO whose cancellation was asked and not answered, nothing is promised to anyone.
 FREE_OPEN: LiteralString = """
     select l.po_number, l.line_no, l.open - l.claimed - l.to_reduce as free, l.expected_on,
-           p.acknowledged_at is not null as confirmed
+           p.acknowledged_at is not null as confirmed, p.supplier_id
     from po_line l join purchase_order p using (po_number)
     where l.sku = %(sku)s and l.open > l.claimed + l.to_reduce
       and p.closed_at is null and p.rejected_at is null and p.cancelled_at is null
@@ -47,8 +47,7 @@ FREE_OPEN: LiteralString = """
           select from outbox o where o.po_number = l.po_number and o.kind = 'cancel'
           and o.state <> 'refused' and o.answered_at is null)
 """
-SOONEST_FIRST: LiteralString = " order by l.expected_on nulls last, l.po_number"
-_FREE_FROZEN: LiteralString = FREE_OPEN + " and p.frozen_at is not null" + SOONEST_FIRST
+_FREE_FROZEN: LiteralString = FREE_OPEN + " and p.frozen_at is not null order by l.expected_on nulls last, l.po_number"
 _FREE_STOCK = "select on_hand - allocated as free from stock where sku = %s and place = %s"
 # Each of them takes a unit at least, so no more of them are needed than there are units.
 _WAITING = """
@@ -81,6 +80,7 @@ class FreeLine(NamedTuple):
     free: int
     expected_on: date | None
     confirmed: bool
+    supplier_id: str
 
     def share(self, backorder_id: str, units: int) -> Share:
         """What a backorder takes of them."""

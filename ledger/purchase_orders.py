@@ -1,7 +1,7 @@
 """One purchase order as a whole: where it stands, collecting and freezing it, waiting on it, ending it.
 
 What it asks of the supplier is in `ledger.operations`, what the supplier says in `ledger.supplier_events`. Shares join
-it in `ledger.supply`.
+it in `ledger.sourcing`.
 """
 
 from collections.abc import AsyncGenerator

@@ -1,7 +1,7 @@
 """The moves of units between claims, allocations and backorders: set-based SQL inside a fact's transaction.
 
 Every function here needs the SKU's lock (`ledger.book.lock_skus`) and moves both ends of a unit in one statement, so no
-law is broken in between. Who gets what is decided by the caller (`ledger.supply`, `ledger.supplier_events`).
+law is broken in between. Who gets what is decided by the caller (`ledger.sourcing`, `ledger.supplier_events`).
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from cli.catalogue import read_catalogue
 from cli.main import run
 from cli.order_files import OrderFormat
 from domain.orders import Order
-from ledger import backorders, supply
+from ledger import backorders, sourcing
 from ledger.book import Ledger
 from ledger.catalogue import load_catalogue
 from tests.cli.sample_orders import EXAMPLES, order_csv, read_orders
@@ -58,7 +58,7 @@ async def _accept(ledger: Ledger, path: Path, **row: str) -> Order:
     ((_, order),), _ = read_orders(order_csv(path, row), OrderFormat.CSV)
     key = f"backorder/{order.backorder_id}"
     await backorders.accept(ledger, order, key=f"{key}/accept", at=NOW, legal_deadline=NOW + timedelta(days=30))
-    await supply.source(ledger, order.backorder_id, key=f"{key}/source/1", at=NOW)
+    await sourcing.source(ledger, order.backorder_id, key=f"{key}/source/1", at=NOW)
     return order
 
 

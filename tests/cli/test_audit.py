@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from cli.order_files import OrderFormat
-from ledger import backorders, supply
+from ledger import backorders, sourcing
 from ledger.audit import LAWS
 from ledger.book import Ledger
 from tests.cli.conftest import Command
@@ -24,7 +24,7 @@ async def busy(stocked: Ledger) -> Ledger:
     for _, order in orders[:90]:
         key = f"backorder/{order.backorder_id}"
         await backorders.accept(stocked, order, key=f"{key}/accept", at=NOW, legal_deadline=NOW + timedelta(days=30))
-        await supply.source(stocked, order.backorder_id, key=f"{key}/source/1", at=NOW)
+        await sourcing.source(stocked, order.backorder_id, key=f"{key}/source/1", at=NOW)
     return stocked
 
 

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from domain.backorder_position import BackorderPosition
 from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
 from domain.orders import Address, Customer, Order
-from ledger import backorders, catalogue, purchase_orders, supply
+from ledger import backorders, catalogue, purchase_orders, sourcing, unwinding
 from ledger.audit import audit
 from ledger.book import Ledger
 
@@ -92,7 +92,7 @@ class Shop:
         return await backorders.accept(self.ledger, order, key=self.key(), at=NOW, legal_deadline=deadline)
 
     async def source(self, backorder_id: str) -> BackorderPosition:
-        return await supply.source(self.ledger, backorder_id, key=self.key(), at=NOW)
+        return await sourcing.source(self.ledger, backorder_id, key=self.key(), at=NOW)
 
     async def sourced(self, backorder_id: str, sku: str = "LAMP", quantity: int = 1, **more: Any) -> BackorderPosition:
         await self.accept(backorder_id, sku, quantity, **more)
@@ -110,7 +110,7 @@ class Shop:
             by=backorders.CancelledBy.CUSTOMER,
             reason="changed my mind",
         )
-        return await supply.release_supply(
+        return await unwinding.release_supply(
             self.ledger, backorder_id, key=self.key(), at=NOW, refund_deadline=date(2026, 12, 3)
         )
 

@@ -9,7 +9,7 @@ import pytest
 from domain.backorder_position import CancelledBy, ParcelState, Status
 from domain.errors import BooksDoNotBalance
 from domain.orders import Order
-from ledger import backorders, parcels, supply
+from ledger import backorders, parcels, unwinding
 from ledger.book import lock_skus
 from ledger.offering import offer_free_open, offer_free_stock
 from ledger.shares import Taken, take_back
@@ -114,7 +114,7 @@ async def test_an_order_never_fills_its_own_share_that_it_gave_up(shop: Shop) ->
 async def test_nothing_is_unwound_that_nobody_asked_to_cancel(shop: Shop) -> None:
     await shop.sourced("a")
     with pytest.raises(BooksDoNotBalance, match="request the cancel first"):
-        await supply.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 3))
+        await unwinding.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 3))
     assert (await shop.position("a")).claimed == 1
 
 
@@ -123,7 +123,7 @@ async def test_the_same_key_twice_unwinds_once(shop: Shop) -> None:
     first = await shop.cancel("a")
     await shop.sourced("b", "SHADE", 4)
     for key in ("test/3", "another"):
-        again = await supply.release_supply(shop.ledger, "a", key=key, at=NOW, refund_deadline=date(2026, 12, 3))
+        again = await unwinding.release_supply(shop.ledger, "a", key=key, at=NOW, refund_deadline=date(2026, 12, 3))
         assert again == first
     assert (await shop.position("b")).allocated == 4
     await shop.balanced()
@@ -136,7 +136,7 @@ async def test_a_planned_parcel_is_voided_and_a_booked_one_keeps_its_units(shop:
     position = await shop.cancel("a")
     assert (position.allocated, position.cancelled) == (2, 0)
     await parcels.void(shop.ledger, "p-1", at=NOW)
-    position = await supply.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 4))
+    position = await unwinding.release_supply(shop.ledger, "a", key="k", at=NOW, refund_deadline=date(2026, 12, 4))
     assert (position.allocated, position.cancelled) == (0, 2)
     assert position.refund_deadline == date(2026, 12, 3)  # the right to it did not begin anew
 

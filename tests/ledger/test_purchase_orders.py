@@ -10,12 +10,9 @@ import pytest
 
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.purchase_order_position import OperationState, PurchaseOrderStatus
-from domain.sourcing import REFERENCE_RATES
 from domain.supplier_events import ChangeAck, ChangeVerdict, OrderAck, SplitStatus
-from ledger import operations, purchase_orders, supply
+from ledger import operations, purchase_orders, sourcing
 from ledger.book import Connection, Ledger, lock_skus
-from ledger.collecting import best_supplier, join_collecting
-from ledger.shares import join_lines
 from tests.ledger.ordering import (
     CANCEL,
     CHANGE,
@@ -154,7 +151,7 @@ async def test_nobody_joins_a_frozen_order(shop: Any) -> None:
             return [(one.sku, one.quantity) for one in planned.lines]
 
         joins = [
-            supply.source(ledger, one, key=f"source/{one}", at=BEFORE_CUT_OFF)
+            sourcing.source(ledger, one, key=f"source/{one}", at=BEFORE_CUT_OFF)
             for one, ledger in zip(wanted, cycle((shop.ledger, other)), strict=False)
         ]
         second_line = asyncio.ensure_future(joins[1])
@@ -187,8 +184,7 @@ async def test_a_freeze_that_waited_for_a_joining_item_takes_the_lock_of_that_it
             await lock_skus(another, ["LAMP"])
             async with shop.ledger.work() as joining:
                 await lock_skus(joining, ["BULB"])
-                best = await best_supplier(joining, "b", sku="BULB", needed=6, at=BEFORE_CUT_OFF, rates=REFERENCE_RATES)
-                await join_lines(joining, [await join_collecting(joining, "b", best, 6, BEFORE_CUT_OFF)])
+                await sourcing.search(joining, [sourcing.Asked("b", "joining", BEFORE_CUT_OFF)])
                 # It has seen the lamps alone by now, whose lock it waits for.
                 freeze = asyncio.ensure_future(purchase_orders.freeze(shop.ledger, po_number, key="freeze", at=MONDAY))
                 await until_it_waits_for(another)

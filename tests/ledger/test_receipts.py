@@ -12,7 +12,7 @@ from domain.supplier_events import ChangeAck, ChangeVerdict, LineRef, OrderAck, 
 from ledger import inbox, purchase_orders
 from ledger.locked_orders import Line
 from ledger.receipts import Arrived, PutAway, put_away
-from ledger.supply import release_supply
+from ledger.unwinding import release_supply
 from tests.ledger.ordering import (
     MONDAY,
     TUESDAY,

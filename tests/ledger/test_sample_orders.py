@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.catalogue import read_catalogue
 from cli.order_files import OrderFormat
 from domain.orders import Order
-from ledger import backorders, catalogue, supply
+from ledger import backorders, catalogue, sourcing
 from ledger.audit import audit
 from ledger.book import Ledger
 from tests.cli.sample_orders import read_orders
@@ -30,7 +30,7 @@ async def test_all_sample_orders_find_supply_twenty_at_a_time(ledger: Ledger) ->
             await backorders.accept(
                 ledger, order, key=f"{key}/accept", at=MONDAY_MORNING, legal_deadline=legal_deadline
             )
-            position = await supply.source(ledger, order.backorder_id, key=f"{key}/source", at=MONDAY_MORNING)
+            position = await sourcing.source(ledger, order.backorder_id, key=f"{key}/source", at=MONDAY_MORNING)
         assert position.unsourced + position.claimed + position.allocated == order.quantity
         return position.unsourced
 

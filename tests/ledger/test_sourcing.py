@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from domain.backorder_position import CancelledBy, Status
 from domain.errors import BooksDoNotBalance
-from ledger import announcements, backorders, supply
+from ledger import announcements, backorders, sourcing
 from ledger.book import Ledger, lock_skus
 from ledger.offering import offer_free_open, offer_free_stock
 from ledger.shares import Taken, take_back
@@ -156,11 +156,11 @@ async def test_a_try_without_any_supplier_is_counted_until_one_is_found(shop: Sh
 async def test_the_search_has_failed_since_the_first_try_until_supply_is_found_or_it_begins_anew(shop: Shop) -> None:
     await shop.accept("a", "RARE", 2)
     for days in range(3):
-        await supply.source(shop.ledger, "a", key=shop.key(), at=NOW + timedelta(days=days))
+        await sourcing.source(shop.ledger, "a", key=shop.key(), at=NOW + timedelta(days=days))
     assert (await shop.position("a")).sourcing_failed_since == NOW
     assert (await backorders.forgive_suppliers(shop.ledger, "a", key="k", at=NOW)).sourcing_failed_since is None
     later = NOW + timedelta(days=3)
-    await supply.source(shop.ledger, "a", key=shop.key(), at=later)
+    await sourcing.source(shop.ledger, "a", key=shop.key(), at=later)
     await shop.stock("RARE", 1)
     await offer_stock(shop, "RARE")
     position = await shop.position("a")
@@ -235,8 +235,8 @@ async def test_nothing_is_sourced_for_a_customer_who_asked_to_cancel(shop: Shop)
 
 async def test_the_same_key_twice_sources_once(shop: Shop) -> None:
     await shop.accept("a", quantity=3)
-    first = await supply.source(shop.ledger, "a", key="k", at=NOW)
-    assert await supply.source(shop.ledger, "a", key="k", at=NOW) == first
+    first = await sourcing.source(shop.ledger, "a", key="k", at=NOW)
+    assert await sourcing.source(shop.ledger, "a", key="k", at=NOW) == first
     assert (await lines(shop))[0]["claimed"] == 3
 
 
@@ -263,7 +263,7 @@ async def test_different_items_that_join_at_once_get_different_lines_of_one_orde
 async def test_two_who_source_the_same_backorder_at_once_order_it_once(shop: Shop) -> None:
     await shop.accept("a", quantity=7)
     await asyncio.gather(*(shop.source("a") for _ in range(10)))
-    await asyncio.gather(*(supply.source(shop.ledger, "a", key="same", at=NOW) for _ in range(10)))
+    await asyncio.gather(*(sourcing.source(shop.ledger, "a", key="same", at=NOW) for _ in range(10)))
     assert (await lines(shop))[0]["claimed"] == 7
 
 

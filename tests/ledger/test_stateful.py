@@ -36,7 +36,7 @@ from domain.supplier_events import (
     SplitStatus,
     SupplierEvent,
 )
-from ledger import backorders, catalogue, inbox, operations, parcels, payments, purchase_orders, supply
+from ledger import backorders, catalogue, inbox, operations, parcels, payments, purchase_orders, sourcing, unwinding
 from ledger.audit import audit
 from ledger.book import Ledger
 from ledger.operations import PlannedOperation
@@ -158,7 +158,7 @@ class Trade:
 
     async def find_supply(self, step: Step) -> None:
         one = await self.backorder(step, "b.unsourced > 0")
-        await supply.source(self.ledger, one, key=self.key(step, one), at=self.at)
+        await sourcing.source(self.ledger, one, key=self.key(step, one), at=self.at)
 
     async def cancel(self, step: Step) -> None:
         await self._cancel(await self.backorder(step, "b.cancelled = 0"), step)
@@ -177,7 +177,7 @@ class Trade:
         )
         if step.how % 2:
             await self._void_booked(one)
-        await supply.release_supply(self.ledger, one, key=self.key(step, one), at=self.at, refund_deadline=REFUND_BY)
+        await unwinding.release_supply(self.ledger, one, key=self.key(step, one), at=self.at, refund_deadline=REFUND_BY)
 
     async def forgive(self, step: Step) -> None:
         one = await self.backorder(step)
@@ -373,7 +373,9 @@ class Trade:
             self.ledger, one, key=f"{one}/end", at=self.at, by=CancelledBy.SELLER, reason=""
         )
         await self._void_booked(one)
-        await supply.release_supply(self.ledger, one, key=f"{one}/end/release", at=self.at, refund_deadline=REFUND_BY)
+        await unwinding.release_supply(
+            self.ledger, one, key=f"{one}/end/release", at=self.at, refund_deadline=REFUND_BY
+        )
         for refund in await payments.plan_refunds(self.ledger, one, at=self.at):
             await self._settle(refund.payment_id, 0)
         position = await backorders.close(self.ledger, one, key=f"{one}/end/close", at=self.at)

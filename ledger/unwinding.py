@@ -1,50 +1,25 @@
-"""Where units come from and go to: sourcing a backorder, and unwinding one.
+"""Unwinding a backorder: everything unshipped is given back, and goes to the next in rank.
 
-Free stock comes first, then free open quantity of purchase orders, then the collecting purchase order of the best
-supplier (one for each merge key, under any concurrency), else a new one. What is unwound is offered to the next in rank
-(`ledger/offering.py`); the moves of units themselves are in `ledger/shares.py`, the orders that collect in
-`ledger/collecting.py`.
+Where units come from is in `ledger/sourcing.py`, the moves of units themselves in `ledger/shares.py`, and who is
+offered what came free in `ledger/offering.py`.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 
 from domain.backorder_position import BackorderPosition
 from domain.errors import BooksDoNotBalance
 from domain.names import backorder_workflow_id
-from domain.sourcing import REFERENCE_RATES
 from ledger.backorders import lock_sku_of
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.collecting import best_supplier, join_collecting, resize_collecting
-from ledger.offering import (
-    BARRED,
-    FREE_OPEN,
-    SOONEST_FIRST,
-    FreeLine,
-    GivenBack,
-    offer_free_open,
-    offer_free_stock,
-    tell_frozen,
-)
+from ledger.collecting import resize_collecting
+from ledger.offering import GivenBack, offer_free_open, offer_free_stock, tell_frozen
 from ledger.positions import position
-from ledger.shares import PLACE, Share, Taken, allocate_from_stock, count_units, join_lines, take_back
+from ledger.shares import Taken, count_units, take_back
 
 _NEED = """
-    select b.unsourced, b.allocated, b.ordered > b.shipped + b.cancelled as open,
-           b.cancel_requested_at is not null as cancelled, s.on_hand - s.allocated as free
-    from backorder b join stock s on s.sku = b.sku and s.place = %s
-    where b.backorder_id = %s for no key update of b
-"""
-_FREE_TO_IT: LiteralString = f"""
-    {FREE_OPEN} and not exists (select from backorder b where b.backorder_id = %(id)s and {BARRED}) {SOONEST_FIRST}
-"""
-_SOURCED = """
-    update backorder
-    set last_sourced_at = %(at)s, sourcing_tries = case when unsourced > 0 then sourcing_tries + 1 else 0 end,
-        sourcing_failed_since = case when unsourced > 0 then coalesce(sourcing_failed_since, %(at)s) end
-    where backorder_id = %(id)s
+    select unsourced, allocated, ordered > shipped + cancelled as open, cancel_requested_at is not null as cancelled
+    from backorder where backorder_id = %s for no key update
 """
 _SHARES_OF = """
     select c.backorder_id, c.po_number, c.line_no, c.quantity, p.frozen_at is not null as frozen
@@ -87,76 +62,10 @@ class _Need(NamedTuple):
     allocated: int
     open: bool
     cancelled: bool
-    free: int
 
 
 class _Units(NamedTuple):
     units: int
-
-
-async def source(
-    ledger: Ledger,
-    backorder_id: str,
-    *,
-    key: str,
-    at: datetime,
-    rates: Mapping[str, Decimal] = REFERENCE_RATES,
-) -> BackorderPosition:
-    """Find supply for every unsourced unit of a backorder, or count a try that found no supplier.
-
-    Does nothing when a cancel was requested, or nothing is unsourced.
-
-    Raises:
-        NotFound: no such backorder.
-    """
-    subject = backorder_workflow_id(backorder_id)
-    async with ledger.fact(key=key, subject=subject, kind="sourced", at=at) as fact:
-        if not fact.repeated:
-            await _source(fact, backorder_id, at, rates)
-    # Read after the commit: those who wait for the SKU's lock need not wait for this as well.
-    return await position(ledger, backorder_id)
-
-
-async def _source(fact: Fact, backorder_id: str, at: datetime, rates: Mapping[str, Decimal]) -> None:
-    connection = fact.connection
-    sku = await lock_sku_of(connection, backorder_id)
-    need = await _need(connection, backorder_id)
-    if need.cancelled or need.unsourced == 0:
-        return
-    rest, said = need.unsourced, list[str]()
-    if units := min(rest, need.free):
-        await allocate_from_stock(connection, sku, [(backorder_id, units)], at=at)
-        said.append(f"{count_units(units)} from stock")
-        rest -= units
-    if rest:
-        shares: list[Share] = []
-        for line in await fetch(connection, FreeLine, _FREE_TO_IT, {"sku": sku, "id": backorder_id}):
-            if rest:
-                shares.append(line.share(backorder_id, min(rest, line.free)))
-                rest -= shares[-1].units
-        # Before the rest is priced: surplus of the very line that the rest will join may be among them.
-        await join_lines(connection, shares)
-        best = await best_supplier(connection, backorder_id, sku=sku, needed=rest, at=at, rates=rates)
-        if best:
-            shares.append(await join_collecting(connection, backorder_id, best, rest, at))
-            await join_lines(connection, shares[-1:])
-            rest = 0
-        said += [_told(share) for share in shares]
-    await connection.execute(_SOURCED, {"at": at, "id": backorder_id})
-    if rest:
-        said.append(f"no supplier for {count_units(rest)}")
-    fact.note(text="Sourced: " + "; ".join(said))
-
-
-def _told(share: Share) -> str:
-    return f"{count_units(share.units)} on {share.po_number}, expected {share.expected_on or 'on no known date'}"
-
-
-async def _need(connection: Connection, backorder_id: str) -> _Need:
-    need = await fetch_one(connection, _Need, _NEED, (PLACE, backorder_id))
-    if need is None:
-        raise BooksDoNotBalance(f"the item of backorder {backorder_id!r} has no stock row; load the catalogue again")
-    return need
 
 
 async def release_supply(
@@ -190,8 +99,8 @@ async def release_supply(
 async def _release_supply(fact: Fact, backorder_id: str, at: datetime, refund_deadline: date) -> None:
     connection, owed_by = fact.connection, fact.subject
     sku = await lock_sku_of(connection, backorder_id)
-    need = await _need(connection, backorder_id)
-    if not need.open:
+    need = await fetch_one(connection, _Need, _NEED, (backorder_id,))
+    if need is None or not need.open:
         return
     if not need.cancelled:
         raise BooksDoNotBalance(f"backorder {backorder_id!r} was not asked to be cancelled; request the cancel first")

@@ -25,6 +25,7 @@ from activities.steps import (
     RawReceiptStep,
     ReleaseStep,
     SettleStep,
+    SourceStep,
     TextStep,
 )
 from domain.backorder_duty import Policy, legal_deadline, local_day, refund_by
@@ -87,9 +88,9 @@ class BackorderActivities:
         return await backorders.position(self._ledger, backorder_id)
 
     @activity.defn
-    async def source(self, step: BackorderStep) -> BackorderPosition:
+    async def source(self, step: SourceStep) -> BackorderPosition:
         """Claim supply: free stock, a share of an open purchase order, or a new one."""
-        await self._world.sourcing.source(step.backorder_id, key=step.key, at=step.at)
+        await self._world.sourcing.source(step.backorder_id, sku=step.sku, key=step.key, at=step.at)
         return await self._told(step)
 
     @activity.defn

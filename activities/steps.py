@@ -34,6 +34,13 @@ class BackorderStep(Frozen):
     at: Instant
 
 
+class SourceStep(BackorderStep):
+    """Find supply."""
+
+    sku: str = ""
+    """Those who need the same are sourced together. Steps of release 0.1 do not say it."""
+
+
 class DutyStep(BackorderStep):
     """A step that carries out one duty."""
 

@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
+from bench.catalogue import HOT_SKU
 from ledger.book import Ledger
 from ledger.sourcing import Sourcing
 
@@ -26,7 +27,7 @@ async def join(dsn: str, connections: int, ids: list[str]) -> None:
         async def one_after_the_other() -> None:
             for backorder_id in left:
                 began = time.perf_counter()
-                await sourcing.source(backorder_id, key=f"join/{backorder_id}", at=datetime.now(UTC))
+                await sourcing.source(backorder_id, sku=HOT_SKU, key=f"join/{backorder_id}", at=datetime.now(UTC))
                 took.append(time.perf_counter() - began)
 
         await asyncio.gather(*(one_after_the_other() for _ in range(connections)))

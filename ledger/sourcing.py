@@ -27,7 +27,6 @@ from ledger.shares import PLACE, Share, allocate_from_stock, count_units, join_l
 TOGETHER = 50
 """Backorders sourced in one transaction. Others who need the SKU wait that long."""
 
-_SKU = "select sku from backorder where backorder_id = %s"
 _NEEDS = """
     select b.backorder_id, b.unsourced, b.cancel_requested_at is not null as cancelled, s.on_hand - s.allocated as free
     from backorder b join stock s on s.sku = b.sku and s.place = %s
@@ -63,13 +62,13 @@ class Sourcing:
         self._ledger = ledger
         self._batches = Batches(partial(source_together, ledger), most=TOGETHER)
 
-    async def source(self, backorder_id: str, *, key: str, at: datetime) -> None:
-        """Find supply as `source` does, together with others. Raises: NotFound."""
-        async with self._ledger.look() as connection:
-            row = await (await connection.execute(_SKU, (backorder_id,))).fetchone()
-        if row is None:
-            raise NotFound(f"no backorder {backorder_id!r} in the ledger; check the id")
-        await self._batches.add(str(row[0]), Asked(backorder_id, key, at))
+    async def source(self, backorder_id: str, *, sku: str, key: str, at: datetime) -> None:
+        """Find supply as `source` does, together with others who wait for this SKU; without one, alone.
+
+        Raises:
+            NotFound: no such backorder.
+        """
+        await self._batches.add(sku or backorder_id, Asked(backorder_id, key, at))
 
 
 async def source(ledger: Ledger, backorder_id: str, *, key: str, at: datetime) -> BackorderPosition:

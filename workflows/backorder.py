@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         RawReceiptStep,
         ReleaseStep,
         SettleStep,
+        SourceStep,
         TextStep,
     )
     from domain.backorder_duty import Duty, DutyKind, Policy, next_duty
@@ -282,9 +283,10 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
         }
         if kind in with_duty:
             return await self._step(with_duty[kind], DutyStep(**self._about(kind), duty=duty), about)
+        if kind is DutyKind.SOURCE:
+            return await self._step(Do.source, SourceStep(**self._about(kind), sku=self._standing.sku), about)
         plain = {
             DutyKind.SETTLE: Do.settle_payments,
-            DutyKind.SOURCE: Do.source,
             DutyKind.REFUND: Do.refund,
             DutyKind.CLOSE: Do.close,
         }

@@ -96,13 +96,15 @@ async def test_those_who_ask_at_once_share_transactions(shop: Any) -> None:
     for one in ids:
         await shop.accept(one, "LAMP", 1)
     searches = Sourcing(shop.ledger), Sourcing(shop.ledger)
-    await asyncio.gather(*(searches[n % 2].source(one, key=f"{one}/s", at=NOW) for n, one in enumerate(ids)))
+    await asyncio.gather(
+        *(searches[n % 2].source(one, sku="LAMP", key=f"{one}/s", at=NOW) for n, one in enumerate(ids))
+    )
     (line,) = await shop.rows("select po_number, claimed from po_line")
     assert line["claimed"] == 40
     (written,) = await shop.rows("select count(distinct xmin::text) as together from journal where kind = 'sourced'")
     assert written["together"] < 20
     with pytest.raises(NotFound, match="ghost"):
-        await searches[0].source("ghost", key="ghost/s", at=NOW)
+        await searches[0].source("ghost", sku="", key="ghost/s", at=NOW)
 
 
 async def test_one_that_fails_fails_alone() -> None:

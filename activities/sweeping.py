@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.announcing import tell, wake_purchase_order
 from activities.restarting import restart_backorder, restart_purchase_order
 from domain import names
+from domain.errors import PromisekeeperError
 from domain.purchase_order_duty import PurchaseOrderDutyKind, next_duty
 from domain.sweeps import RESTARTS_A_DAY, SUSPICIOUSLY_MANY, Finding, Swept
 from domain.values import Frozen, Instant
@@ -36,6 +37,8 @@ AT_ONCE = 20
 """Requests under way at once."""
 DISMISSED_FOR = timedelta(days=1)
 """How long a workflow leaves an operator in peace who dismissed what is still needed."""
+TRIES = 3
+"""How often a page is tried as a whole. From then on, what cannot be seen to is a person's, and holds up no other."""
 IDS_IN_A_QUERY = 100
 """Business ids have 80 characters, and a query should stay far below the server's limits."""
 
@@ -83,11 +86,14 @@ class SweepActivities:
 
         owing = await sweeping.owing(self._ledger, sweeping.Page(step.after, step.before, PAGE))
         mended: list[Finding] = []
-        for owed_by in owing:
+
+        async def make_tell(owed_by: str) -> None:
             if told := await tell(self._ledger, owed_by, step.at):
                 words = "a word" if told == 1 else f"{told} words"
                 mended.append(Finding(what=_business_id(owed_by), said=f"told {words} that it owed to others"))
-        return _page(len(owing), owing, mended=mended)
+
+        failed = await _each(make_tell, owing, at_once=1)  # which tells many at once
+        return _page(len(owing), owing, mended=mended, asks=failed)
 
     @activity.defn
     async def sweep_late_orders(self, step: SweepStep) -> Swept:
@@ -103,9 +109,8 @@ class SweepActivities:
             for order in orders
             if (why := _late(order, moved.get(order.po_number, order.opened_at), step)) is not None
         ]
-        await self._poke(po_number for po_number, _ in late)
-        mended = [Finding(what=po_number, said=f"told to look again: {why}") for po_number, why in late]
-        return _page(len(orders), [order.po_number for order in orders], mended=mended)
+        saying = {po_number: f"told to look again: {why}" for po_number, why in late}
+        return await self._poke([order.po_number for order in orders], saying)
 
     @activity.defn
     async def sweep_waiting_messages(self, step: SweepStep) -> Swept:
@@ -113,9 +118,7 @@ class SweepActivities:
         from ledger import sweeping
 
         waiting = await sweeping.waiting_messages(self._ledger, sweeping.Page(step.after, step.before, PAGE))
-        await self._poke(waiting)
-        mended = [Finding(what=one, said="told to apply what its supplier said") for one in waiting]
-        return _page(len(waiting), waiting, mended=mended)
+        return await self._poke(waiting, dict.fromkeys(waiting, "told to apply what its supplier said"))
 
     @activity.defn
     async def sweep_lost_backorders(self, step: SweepStep) -> Swept:
@@ -140,9 +143,9 @@ class SweepActivities:
         async def ask(lost: _Lost, what: str, key: str) -> None:
             await backorders.raise_attention(self._ledger, lost.of, key=key, at=step.at, what=what)
 
-        lost = await self._lost(step, ids, names.backorder_workflow_id, sweeping.still_open_backorders)
+        lost, failed = await self._lost(step, ids, names.backorder_workflow_id, sweeping.still_open_backorders)
         return await self._bring_back(
-            step, ids, lost, workflow_id=names.backorder_workflow_id, restart=restart, ask=ask
+            step, ids, lost, failed, workflow_id=names.backorder_workflow_id, restart=restart, ask=ask
         )
 
     @activity.defn
@@ -161,9 +164,9 @@ class SweepActivities:
         async def ask(lost: _Lost, what: str, key: str) -> None:
             await purchase_orders.raise_attention(self._ledger, lost.of, key=key, at=step.at, what=what)
 
-        lost = await self._lost(step, numbers, names.purchase_order_workflow_id, sweeping.still_open_orders)
+        lost, failed = await self._lost(step, numbers, names.purchase_order_workflow_id, sweeping.still_open_orders)
         return await self._bring_back(
-            step, numbers, lost, workflow_id=names.purchase_order_workflow_id, restart=restart, ask=ask
+            step, numbers, lost, failed, workflow_id=names.purchase_order_workflow_id, restart=restart, ask=ask
         )
 
     @activity.defn
@@ -189,13 +192,17 @@ class SweepActivities:
         after = b64encode(found.next_page_token).decode() if found.next_page_token else None
         return Swept(looked_at=len(running), asks=tuple(asks), asks_total=len(asks), after=after)
 
-    async def _poke(self, po_numbers: Iterable[str]) -> None:
+    async def _poke(self, looked_at: Sequence[str], saying: Mapping[str, str]) -> Swept:
+        """Make purchase orders look again; `saying` is by number what is said of it."""
         client, queue = activity.client(), activity.info().task_queue
+        mended: list[Finding] = []
 
         async def one(po_number: str) -> None:
             await wake_purchase_order(client, po_number, names.SUPPLIER_MESSAGE, task_queue=queue)
+            mended.append(Finding(what=po_number, said=saying[po_number]))
 
-        await _each(one, po_numbers)
+        failed = await _each(one, saying)
+        return _page(len(looked_at), looked_at, mended=mended, asks=failed)
 
     async def _unknown(self, workflow_ids: Sequence[str]) -> list[str]:
         from ledger import sweeping
@@ -212,8 +219,8 @@ class SweepActivities:
         ids: Sequence[str],
         workflow_id: Callable[[str], str],
         still_open: Callable[[Any, Sequence[str]], Awaitable[set[str]]],
-    ) -> list[_Lost]:
-        """Those of `ids` whose workflow ended or was never there, made sure of one by one."""
+    ) -> tuple[list[_Lost], list[Finding]]:
+        """Those of `ids` whose workflow ended or was never there, made sure of one by one; and what failed."""
         client = activity.client()
         running = await _running(client, [workflow_id(one) for one in ids])
         found: list[_Lost] = []
@@ -228,15 +235,16 @@ class SweepActivities:
                 status = described.status.name.lower().replace("_", " ") if described.status else "ended"
                 found.append(_Lost(one, described.run_id, f"its workflow had ended ({status})"))
 
-        await _each(confirm, (one for one in ids if workflow_id(one) not in running))
+        failed = await _each(confirm, [one for one in ids if workflow_id(one) not in running])
         needed = await still_open(self._ledger, [lost.of for lost in found])
-        return sorted((lost for lost in found if lost.of in needed), key=lambda lost: lost.of)
+        return [lost for lost in found if lost.of in needed], failed
 
     async def _bring_back(
         self,
         step: SweepStep,
         ids: Sequence[str],
         lost: Sequence[_Lost],
+        failed: Sequence[Finding],
         *,
         workflow_id: Callable[[str], str],
         restart: Callable[[_Lost, str], Awaitable[str | None]],
@@ -248,12 +256,13 @@ class SweepActivities:
         if not step.after and not step.restart_all and missing == len(ids) >= SUSPICIOUSLY_MANY:
             return Swept(looked_at=len(ids), asks=(_wrong_namespace(ids),), asks_total=1)
         mended: list[Finding] = []
-        asks: list[Finding] = []
+        asks = list(failed)
+        by_id = {one.of: one for one in lost}
 
-        async def bring_back(one: _Lost) -> None:
-            its_id = workflow_id(one.of)
+        async def bring_back(of: str) -> None:
+            one, its_id = by_id[of], workflow_id(of)
             key = f"{its_id}/restarted/{one.run_id or step.key}"
-            lately = await sweeping.restarts(self._ledger, its_id, since=step.at - timedelta(days=1))
+            lately = await sweeping.restarts(self._ledger, its_id, since=step.at - timedelta(days=1), but=key)
             if lately >= RESTARTS_A_DAY:
                 what = _ends_again_and_again(one, lately)
                 await ask(one, what, f"{its_id}/not-restarted/{one.run_id or step.key}")
@@ -261,9 +270,7 @@ class SweepActivities:
             elif said := await restart(one, key):
                 mended.append(Finding(what=one.of, said=said))
 
-        await _each(bring_back, lost)
-        mended.sort(key=lambda finding: finding.what)
-        asks.sort(key=lambda finding: finding.what)
+        asks += await _each(bring_back, by_id)
         return _page(len(ids), ids, mended=mended, asks=asks)
 
 
@@ -300,21 +307,50 @@ async def _described(client: Client, workflow_id: str) -> WorkflowExecutionDescr
         raise
 
 
-async def _each(do: Callable[[Any], Awaitable[None]], what: Iterable[Any]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
+async def _each(do: Callable[[str], Awaitable[None]], ids: Iterable[str], *, at_once: int = AT_ONCE) -> list[Finding]:
+    """Do it for each. One for which it cannot be done keeps no other waiting.
 
-    async def one(of: Any) -> None:
+    Returns:
+        Those for which it failed, once the page was tried often enough.
+
+    Raises:
+        Exception: the first failure, when all others were seen to: the page is tried again.
+    """
+    gate = asyncio.Semaphore(at_once)
+    failed: list[tuple[str, Exception]] = []
+
+    async def one(of: str) -> None:
         async with gate:
-            await do(of)
+            try:
+                await do(of)
+            except Exception as failure:  # noqa: BLE001 - whatever it is: it is told of below
+                failed.append((of, failure))
 
-    await asyncio.gather(*(one(of) for of in what))
+    await asyncio.gather(*(one(of) for of in ids))
+    if failed and activity.info().attempt < TRIES:
+        raise failed[0][1]
+    return [
+        Finding(what=_business_id(of), said=f"could not be seen to ({_in_short(why)}); the next sweep tries again")
+        for of, why in failed
+    ]
+
+
+def _in_short(failure: Exception) -> str:
+    """Without the words of a database, which quote rows."""
+    match failure:
+        case RPCError():
+            return f"{failure.status.name}: {failure.message}"
+        case PromisekeeperError():
+            return str(failure)
+        case _:
+            return type(failure).__name__
 
 
 def _page(looked_at: int, ids: Sequence[str], *, mended: Sequence[Finding] = (), asks: Sequence[Finding] = ()) -> Swept:
     return Swept(
         looked_at=looked_at,
-        mended=tuple(mended),
-        asks=tuple(asks),
+        mended=tuple(sorted(mended, key=lambda finding: finding.what)),
+        asks=tuple(sorted(asks, key=lambda finding: finding.what)),
         mended_total=len(mended),
         asks_total=len(asks),
         after=ids[-1] if len(ids) == PAGE else None,

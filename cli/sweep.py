@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.restarting import restart_backorder, restart_purchase_order
@@ -117,7 +117,19 @@ async def _sweep(starts: list[SweepInput], wait: float) -> dict[SweepKind, Swept
                     f"{workflow_id} is not done after {wait:g} seconds. It goes on by itself, if a worker runs on task "
                     f"queue {task_queue()!r}; the Temporal UI shows how far it is."
                 ) from late
+            except WorkflowFailureError as ended:
+                raise Refused(
+                    f"{workflow_id} ended before it was done: {_reason(ended)}. What it mended stays; run it again"
+                ) from ended
     return swept
+
+
+def _reason(ended: WorkflowFailureError) -> str:
+    """What was wrong at the bottom of it."""
+    cause: BaseException = ended
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return str(cause)
 
 
 async def _restart(what: str) -> str:

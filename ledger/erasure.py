@@ -4,9 +4,10 @@ What is personal in the ledger, column by column. Gone: the whole `contact` row 
 the customer's reference, the payment method, the fingerprint (a hash of all of it), the reason of a cancel; tracking
 numbers, which lead to an address; the words that providers gave with payments; what the journal says of the backorder,
 of which kind and instant stay. Left out word by word where others' documents quote it: suppliers' messages, raw and as
-read, and what the books say of them and of the purchase orders concerned. Kept: quantities, money, dates, the kinds of
-notices and answers, and the ids that the shop, suppliers and providers gave, by which their own books are reconciled.
-`outbox` holds what suppliers are sent, which is never about a customer.
+read, and what the books say of them and of the purchase orders concerned; of what was read and of the journal these are
+the sentences alone, for an event may still wait to be applied, and goes by its ids. Kept: quantities, money, dates, the
+kinds of notices and answers, and the ids that the shop, suppliers and providers gave, by which their own books are
+reconciled. `outbox` holds what suppliers are sent, which is never about a customer.
 """
 
 import json
@@ -164,7 +165,7 @@ async def _leave_out(connection: Connection, backorder_id: str, po_numbers: list
     messages = [int(row[0]) for row in found]
     subjects = [purchase_order_workflow_id(po_number) for po_number in po_numbers]
     for key, facts in await (await connection.execute(_SAID, (subjects, messages))).fetchall():
-        if (kept := _without(facts, words)) != facts:
+        if (kept := _in_sentences(facts, words)) != facts:
             await connection.execute(_KEEP_SAID, (as_json(kept), key))
     for inbox_id in messages:  # one by one: a message may have a megabyte
         for body, headers, unreadable in await (await connection.execute(_MESSAGE, (inbox_id,))).fetchall():
@@ -172,7 +173,7 @@ async def _leave_out(connection: Connection, backorder_id: str, po_numbers: list
             if (raw, about, why) != (body, headers, unreadable):
                 await connection.execute(_KEEP_MESSAGE, (raw, as_json(about), why, inbox_id))
         for n, event, outcome in await (await connection.execute(_EVENTS, (inbox_id,))).fetchall():
-            kept_event, kept_outcome = _without(event, words), _without(outcome, words)
+            kept_event, kept_outcome = _in_sentences(event, words), _without(outcome, words)
             if (kept_event, kept_outcome) != (event, outcome):
                 await connection.execute(_KEEP_EVENT, (as_json(kept_event), kept_outcome, inbox_id, n))
 
@@ -186,6 +187,24 @@ def _without(value: Any, words: Iterable[str]) -> Any:
             return {name: _without(one, words) for name, one in cast("dict[str, Any]", value).items()}
         case list():
             return [_without(one, words) for one in cast("Sequence[object]", value)]
+        case _:
+            return value
+
+
+_SENTENCES = {"text", "reason", "what"}
+"""Of the journal's facts, and of domain.supplier_events."""
+
+
+def _in_sentences(value: Any, words: Iterable[str]) -> Any:
+    """Plain data with the words left out of what people wrote; ids, dates and figures stay."""
+    match value:
+        case dict():
+            return {
+                name: (_without if name in _SENTENCES else _in_sentences)(one, words)
+                for name, one in cast("dict[str, Any]", value).items()
+            }
+        case list():
+            return [_in_sentences(one, words) for one in cast("Sequence[object]", value)]
         case _:
             return value
 

@@ -56,7 +56,7 @@ _BASIS = """
             order by j.seq limit 1) as policy
     from backorder b where b.backorder_id = %s
 """
-_RESTARTS = "select count(*) from journal where subject = %s and kind = %s and at > %s"
+_RESTARTS = "select count(*) from journal where subject = %s and kind = %s and at > %s and key <> %s"
 
 
 class Page(NamedTuple):
@@ -150,10 +150,10 @@ async def record_restart(ledger: Ledger, workflow_id: str, *, key: str, at: date
         pass
 
 
-async def restarts(ledger: Ledger, workflow_id: str, *, since: datetime) -> int:
-    """How often its workflow was started again lately."""
+async def restarts(ledger: Ledger, workflow_id: str, *, since: datetime, but: str = "") -> int:
+    """How often its workflow was started again lately; `but` is the key of one that may be written and not done."""
     async with ledger.look() as connection:
-        row = await (await connection.execute(_RESTARTS, (workflow_id, RESTARTED, since))).fetchone()
+        row = await (await connection.execute(_RESTARTS, (workflow_id, RESTARTED, since, but))).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydantic import ValidationError
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import (
@@ -26,6 +27,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.sealing import NotOpened
 from domain import names
 from domain.errors import PromisekeeperError
 from domain.summaries import SWEEP_DETAILS, sweep_summary
@@ -179,11 +181,17 @@ async def _same(found: Schedule, wanted: Schedule, client: Client) -> bool:
         return False
     if not found.state.paused and found.state.note != wanted.state.note:
         return False
-    try:
-        decoded = await client.data_converter.decode(list(there.args), [SweepInput])
-    except (ValidationError, ValueError, RuntimeError):  # of another version, or encrypted under a key we have not
+    payloads = [payload for payload in there.args if isinstance(payload, Payload)]
+    as_we_would = await client.data_converter.encode(ours.args)
+    # A schedule outlives every key's retention: one sealed otherwise than now (by an older key, or not at all) is
+    # sealed anew, or all its runs would fail once that key is put away.
+    if [dict(payload.metadata) for payload in payloads] != [dict(payload.metadata) for payload in as_we_would]:
         return False
-    return list(decoded) == list(ours.args)
+    try:
+        decoded = await client.data_converter.decode(payloads, [SweepInput])
+    except (NotOpened, ValidationError, ValueError, RuntimeError):  # of another version, or of other keys of that id
+        return False
+    return decoded == list(ours.args)
 
 
 def _plainly(action: ScheduleActionStartWorkflow) -> tuple[object, ...]:

@@ -19,8 +19,9 @@ with workflow.unsafe.imports_passed_through():
 
 NAMED = 100
 """Findings that are named; all are counted."""
-MOST_MENDED = 2_000
-"""What one run mends at most, so that it ends; the next run goes on, since what is mended is found no more."""
+MOST_FOUND = 2_000
+"""What one run mends or asks for at most, so that it ends and its history stays small, since each page tells all that
+it found. The next run goes on: what is mended is found no more. What is asked for is, until a person has seen to it."""
 MOST_PAGES = 2_000
 """A million rows; then the history is long enough."""
 
@@ -55,7 +56,7 @@ class Sweep:
                 page = await self._page(do, step, so_far)
                 so_far, after, pages = _together(so_far, page), page.after, pages + 1
                 workflow.set_current_details(details(start.kind, so_far))
-                if after is not None and (so_far.mended_total >= MOST_MENDED or pages >= MOST_PAGES):
+                if after is not None and (so_far.mended_total + so_far.asks_total >= MOST_FOUND or pages >= MOST_PAGES):
                     so_far = so_far.model_copy(update={"after": after})
                     break
         workflow.set_current_details(details(start.kind, so_far))

@@ -1,5 +1,6 @@
 """Everything an operator can do in the Temporal UI is a command: each message of each workflow is sent by one."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import _Definition
 
@@ -149,6 +150,18 @@ async def test_sweeping_by_hand_prints_what_was_mended(shop: Shop, promisekeeper
     assert code == 0 and set(told) == {"owed-words", "late-orders", "lost-workflows", "unknown-workflows"}, err
     assert told["lost-workflows"]["mended_total"] == 0 and told["lost-workflows"]["looked_at"] == 2
     assert (await purchase_orders.position(shop.world.ledger, po_number)).closed_at is None
+
+
+async def test_a_sweep_that_is_ended_by_somebody_is_said_plainly(temporal: Client, promisekeeper: Command) -> None:
+    asked = asyncio.create_task(promisekeeper("sweep", "owed-words"))  # no worker runs there
+    while not asked.done():
+        for run in [
+            run async for run in temporal.list_workflows("WorkflowType = 'Sweep' AND ExecutionStatus = 'Running'")
+        ]:
+            await temporal.get_workflow_handle(run.id).terminate("not now")
+        await asyncio.sleep(0.1)
+    code, out, err = await asked
+    assert (code, out) == (1, "") and "ended before it was done: terminated" in " ".join(err.split())
 
 
 async def test_a_restart_by_hand_settles_what_the_sweep_asked_for(shop: Shop, promisekeeper: Command) -> None:

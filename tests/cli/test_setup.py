@@ -13,14 +13,15 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, ScheduleOverlapPolicy
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from activities.sealing import PAYLOAD_KEYS, KeyRing, data_converter, fresh_key
 from cli.queries import SAVED, links
-from domain.sweeps import SweepKind
+from domain.sweeps import SweepInput, SweepKind
 from tests.cli.conftest import Command
 from workflows import setting_up
 from workflows.backorder_contract import (
@@ -104,6 +105,35 @@ async def test_a_schedule_that_changed_is_brought_up_to_date_and_a_pause_stays(
     assert (schedule.state.paused, schedule.state.note) == (True, "while we look into it")
     assert "schedule promisekeeper-sweep-owed-words, every 5 min" in (await _set_up(promisekeeper))["updated"]
     assert (await handle.describe()).schedule.state.paused
+
+
+async def test_schedules_are_sealed_anew_by_a_new_key_so_that_the_old_one_can_be_put_away(
+    fresh: Client, promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = fresh_key("old"), fresh_key("new")
+
+    async def set_up_with(*keys: str) -> set[str]:
+        monkeypatch.setenv(PAYLOAD_KEYS, ",".join(keys))
+        return {how for how, whats in (await _set_up(promisekeeper)).items() if "schedule" in " ".join(whats)}
+
+    await set_up_with()
+    assert await set_up_with(old) == {"updated"}, "keys were switched on"
+    assert await set_up_with(old, new) == {"already there"}, "the new key does not seal yet"
+    assert await set_up_with(new, old) == {"updated"}
+    assert await set_up_with(new) == {"already there"}
+    action = (await fresh.get_schedule_handle("promisekeeper-sweep-owed-words").describe()).schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    (start,) = await data_converter(KeyRing.read(new)).decode(list(action.args), [SweepInput])
+    assert start == SweepInput(kind=SweepKind.OWED_WORDS)
+
+
+async def test_schedules_whose_key_was_lost_are_made_good(
+    fresh: Client, promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PAYLOAD_KEYS, fresh_key("a"))
+    await _set_up(promisekeeper)
+    monkeypatch.setenv(PAYLOAD_KEYS, fresh_key("a"))
+    assert len((await _set_up(promisekeeper))["updated"]) == len(SweepKind)
 
 
 async def test_an_attribute_of_another_type_is_named_with_what_to_run(fresh: Client, promisekeeper: Command) -> None:

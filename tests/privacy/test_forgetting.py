@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.orders import Address, Customer
+from domain.supplier_events import OrderAck
 from ledger import backorders, erasure, inbox
 from ledger.audit import audit
 from tests.cli.conftest import Command, promisekeeper
@@ -158,6 +159,46 @@ async def test_a_forgotten_customer_is_nowhere_and_the_figures_and_everybody_els
     assert (await backorders.contact(shop.world.ledger, shop.backorder_id(3))).name == "Ada Lovelace"
     code, _, complained = await forget(_mail(shop), "--yes")
     assert (code, "forgotten already" in complained) == (3, True)
+
+
+async def test_a_customer_who_is_a_number_takes_no_orders_and_no_items_number_along(shop: Shop) -> None:
+    await shop.order(1, **_of_zoe(shop))
+    po_number = await shop.acknowledged()
+    await shop.cancel()
+    await _ended(shop, 1)
+    number = po_number.removeprefix("PO-")
+    async with shop.world.ledger.work() as connection:
+        await connection.execute("update backorder set customer_id = %s", (number,))
+    await inbox.store_message(  # it waits: nobody is told of it
+        shop.world.ledger,
+        "acme",
+        door="webhook",
+        dedupe_key="numbers",
+        headers={},
+        body=json.dumps({"order": po_number, "customer": number}).encode(),
+        at=datetime.now(UTC),
+        events=[
+            OrderAck(po_number=po_number, supplier_order_no=number, reason=f"{po_number} is for customer {number}")
+        ],
+    )
+    before = _books(shop)["outbox"], await _said_of(shop, po_number)
+    await erasure.forget(shop.world.ledger, shop.backorder_id(1), at=datetime.now(UTC))
+    assert (_books(shop)["outbox"], await _said_of(shop, po_number)) == before
+    async with shop.world.ledger.look() as connection:
+        found = await connection.execute(
+            "select event, body from inbox_event join inbox using (inbox_id) where dedupe_key = 'numbers'"
+        )
+        ((event, body),) = await found.fetchall()
+    assert json.loads(body) == {"order": po_number, "customer": "(left out)"}
+    assert event["po_number"] == po_number and event["supplier_order_no"] == number
+    assert event["reason"] == f"{po_number} is for customer (left out)"
+
+
+async def _said_of(shop: Shop, po_number: str) -> list[Any]:
+    """What the journal says of a purchase order."""
+    async with shop.world.ledger.look() as connection:
+        facts = "select facts from journal where subject = %s order by seq"
+        return await (await connection.execute(facts, (f"po/{po_number}",))).fetchall()
 
 
 async def test_nothing_is_erased_while_an_order_is_open_and_what_to_do_is_said(shop: Shop, forget: Forget) -> None:

@@ -14,7 +14,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
 from domain.names import SWEEP
 from domain.sweeps import SweepInput, SweepKind, Swept
-from ledger import announcements, backorders, purchase_orders
+from ledger import announcements, backorders, purchase_orders, sweeping
 from ledger.audit import audit
 from tests.workflows.shop import Shop, eventually
 from tests.workflows.test_messages import receipt
@@ -181,6 +181,38 @@ async def test_a_workflow_that_ends_again_and_again_is_a_persons_matter(shop: Sh
     attention = (await shop.position()).attention or ""
     assert attention.count("was started again 3 times within a day") == 1
     assert f"promisekeeper restart {shop.backorder_id()}" in attention
+
+
+async def test_one_that_cannot_be_started_again_holds_up_no_other_and_is_a_persons_matter(shop: Shop) -> None:
+    for number in (1, 2):
+        await shop.order(number)
+        await shop.until(lambda p: bool(p.notices), number)
+        await shop.backorder(number).terminate()
+    async with shop.world.ledger.work() as connection:  # a row that no order can be made of
+        await connection.execute(
+            "update backorder set zone = 'Atlantis' where backorder_id = %s", [shop.backorder_id(1)]
+        )
+    swept = await sweep(shop, SweepKind.LOST_WORKFLOWS)
+    assert [(one.what, one.said) for one in swept.asks] == [
+        (shop.backorder_id(1), "could not be seen to (ValidationError); the next sweep tries again")
+    ]
+    await runs(shop, shop.backorder(2))
+    assert (await shop.backorder(1).describe()).status is WorkflowExecutionStatus.TERMINATED
+
+
+async def test_a_restart_that_was_cut_off_before_the_start_is_made_up_for_and_counts_once(shop: Shop) -> None:
+    await shop.order()
+    await shop.until(lambda p: bool(p.notices))
+    for _ in range(2):
+        await shop.backorder().terminate()
+        await sweep(shop, SweepKind.LOST_WORKFLOWS)
+    run_id = await runs(shop, shop.backorder())
+    await shop.backorder().terminate()
+    its_id = shop.backorder().id  # the worker wrote it down, and was killed then
+    key = f"{its_id}/restarted/{run_id}"
+    await sweeping.record_restart(shop.world.ledger, its_id, key=key, at=datetime.now(UTC), text="Started again")
+    assert named(await sweep(shop, SweepKind.LOST_WORKFLOWS)) == [shop.backorder_id()]
+    await runs(shop, shop.backorder())
 
 
 async def test_when_temporal_knows_none_of_many_a_person_has_to_say_that_it_was_lost(shop: Shop) -> None:

@@ -1,7 +1,4 @@
-"""What goes into and comes out of activities. Small: ids, dates, a few totals; the ledger has the rest.
-
-Every step carries its `key` (workflow id and step, so that a retry repeats nothing) and `at`, the workflow's own time.
-"""
+"""What goes into and comes out of activities. Small: ids, dates, a few totals; the ledger has the rest."""
 
 from typing import Literal
 
@@ -11,12 +8,19 @@ from domain.orders import Order
 from domain.values import Frozen, Instant
 
 
-class AcceptStep(Frozen):
+class KeyedStep(Frozen):
+    """What every step in the ledger has."""
+
+    key: str
+    """Of workflow id and step: a retry is known by it, and repeats nothing."""
+    at: Instant
+    """The workflow's own time."""
+
+
+class AcceptStep(KeyedStep):
     """Take an order into the books."""
 
     order: Order
-    key: str
-    at: Instant
 
 
 class Accepted(Frozen):
@@ -26,12 +30,10 @@ class Accepted(Frozen):
     policy: Policy
 
 
-class BackorderStep(Frozen):
+class BackorderStep(KeyedStep):
     """A step that needs nothing but the backorder."""
 
     backorder_id: str
-    key: str
-    at: Instant
 
 
 class SourceStep(BackorderStep):
@@ -102,12 +104,10 @@ class RawReceiptStep(BackorderStep):
     raw: str
 
 
-class PurchaseOrderStep(Frozen):
+class PurchaseOrderStep(KeyedStep):
     """A step that needs nothing but the purchase order."""
 
     po_number: str
-    key: str
-    at: Instant
 
 
 class HoldStep(PurchaseOrderStep):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from bench.bare import ACTIVITY, LOCAL, SIGNAL, STORY, TELL
 from bench.catalogue import QUICK_SKUS, order, shop
@@ -110,7 +111,11 @@ class Lifecycle:
         await self._stage.until(all_sourced, "every backorder finds supply")
         for po_number in await self._column(_COLLECTING):
             handle = self._stage.client.get_workflow_handle(purchase_order_workflow_id(po_number))
-            await handle.execute_update(purchase_order_contract.RELEASE_NOW)  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
+            try:
+                await handle.execute_update(purchase_order_contract.RELEASE_NOW)  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
+            except RPCError as over:  # it reached its threshold meanwhile, and all of it was received
+                if over.status is not RPCStatusCode.NOT_FOUND:
+                    raise
 
     async def _purchase_orders_ended(self) -> None:
         number = len(await self.purchase_orders())

@@ -5,6 +5,7 @@ for the loop, so that one story is told and no handler needs a lock.
 """
 
 import asyncio
+import hashlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
+from activities.steps import KeyedStep
 from domain.duties import SomeDuty, Stuck, stuck_again
 from workflows.durably import (
     AT_ONCE,
@@ -224,6 +226,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         somebody outside, or may take long, is an activity, which any worker can take over and the Temporal UI shows.
         """
         if activity not in self.NEEDS_OTHERS | self.TELLS_MANY and workflow.patched(SHORT_HISTORY):
+            argument = keyed_by_content(argument)
             with suppress(FailureError):  # of any kind: the same step as an activity fails in the one way callers know
                 return await self._step_at_once(activity, argument, summary)
         if self._position is not None and workflow.patched(SHORT_HISTORY):
@@ -263,6 +266,19 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         """
         number = self._steps[step] = self._steps.get(step, 0) + 1
         return f"{self._workflow_id}/{step.replace(' ', '-')}/{workflow.info().run_id[:8]}.{number}"
+
+
+def keyed_by_content(step: Step) -> Step:
+    """The same step under a key that also says what it does.
+
+    A local activity writes into the ledger before history knows of it. If its worker dies in between, the workflow
+    comes to the same point again, perhaps with another message: by a key that only counts, the ledger would take that
+    for a repeat of the first, and drop it.
+    """
+    if not isinstance(step, KeyedStep):
+        return step
+    content = step.model_dump_json(exclude={"key", "at"}).encode()
+    return step.model_copy(update={"key": f"{step.key}.{hashlib.sha256(content).hexdigest()[:8]}"})
 
 
 def _heed_cancel() -> None:

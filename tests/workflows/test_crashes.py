@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import WorkflowHandle
 
+from activities.steps import HoldStep
+from ledger import purchase_orders
 from tests.workflows.shop import Shop
+from workflows.duty_workflow import keyed_by_content
 
 ROOT = Path(__file__).parents[2]
 SOON = timedelta(seconds=40)
@@ -124,3 +127,14 @@ async def test_killed_while_a_charge_is_under_way_the_customer_is_charged_once(s
     assert (await shop.closed()).shipped == 2
     books = await shop.outside.payments.books()
     assert [(p.kind, p.amount) for p in books.payments] == [("charge", Decimal("104.70"))]
+
+
+async def test_what_a_lost_task_left_in_the_books_swallows_no_other_decision(shop: Shop) -> None:
+    """A worker died after its local activity, before its task was complete; whoever asked for that gave up."""
+    await shop.order()
+    po_number = await shop.po_number()
+    run_id = (await shop.po(po_number).describe()).run_id
+    left = HoldStep(po_number=po_number, key=f"po/{po_number}/hold/{run_id[:8]}.1", at=datetime.now(UTC), held=True)
+    await purchase_orders.hold(shop.world.ledger, po_number, held=True, key=keyed_by_content(left).key, at=left.at)
+    asked = await shop.po(po_number).execute_update("hold", {"held": False})
+    assert asked["position"]["held"] is False

@@ -97,14 +97,16 @@ def test_the_inputs_are_those_of_every_update() -> None:
 def test_every_act_is_shown_with_an_input_that_its_update_takes() -> None:
     shown: set[tuple[str, str]] = set()
     for wanted, on, act, command in _below("## How to press"):
-        assert _COMMAND.search(command), wanted
+        typed = shlex.split(_COMMAND.findall(command)[0])
         (update,) = re.findall(r"^`(\w+)`", act)
         for kind in INPUTS if on == "both" else (on,):
             shown.add((kind, update))
             given = _INPUT.findall(act)
             assert bool(given) == (update in INPUTS[kind]), wanted
             for text in given:
-                INPUTS[kind][update].model_validate_json(text, extra="forbid")
+                taken = INPUTS[kind][update].model_validate_json(text, extra="forbid").model_dump(mode="json")
+                assert taken.get("resolution") in {None, *typed}, wanted
+                assert typed[0] == update.replace("_", "-"), wanted
     assert shown == {(kind, update) for kind in INPUTS for update in INPUTS[kind]} | {("purchase order", "release_now")}
 
 

@@ -19,8 +19,9 @@ def sweep_summary(kind: str) -> str:
     return f"Sweep: {kind.replace('-', ' ')}"
 
 
+# A line that ends here ends in the UI, too: where a paragraph goes on, the line end is escaped.
 BACKORDER_DETAILS = """\
-**A promise to one customer**: goods that were sold and are not here yet. This workflow runs until the parcel is with
+**A promise to one customer**: goods that were sold and are not here yet. This workflow runs until the parcel is with \
 the carrier or every cent is back.
 
 - *Current Details* tells where it stands, what happens next and when, and what is needed from whom.
@@ -30,12 +31,12 @@ the carrier or every cent is back.
 """
 
 PURCHASE_ORDER_DETAILS = """\
-**One order to one supplier**, shared by all backorders that have a claim on it. This workflow collects their shares
+**One order to one supplier**, shared by all backorders that have a claim on it. This workflow collects their shares \
 until the cut-off, sends the order once, and follows it until the last receipt.
 
 - *Current Details* tells where it stands, what happens next and when, and what is needed from whom.
-- To decide: *More Actions* > *Send an Update* > `resolve`, `release_now` or `hold`. *Request Cancellation*
-  withdraws it.
+- To decide: *More Actions* > *Send an Update* > `resolve`, `release_now` or `hold`. *Request Cancellation* \
+withdraws it.
 - *Terminate* undoes nothing: the supplier still has the order, and a sweep starts the workflow again.
 """
 

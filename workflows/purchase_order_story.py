@@ -69,6 +69,7 @@ def _needed(position: PurchaseOrderPosition) -> list[str]:
     return [
         "",
         "> **Needs a person:**",
+        ">",  # without it the UI's Markdown shows the list as running text
         *(f"> - {need}" for need in newest(position.attention)),
         "",
         "*Send an Update* > `resolve`, with `retry` (the cause is mended), `acknowledged` (they confirmed otherwise), "

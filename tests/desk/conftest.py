@@ -45,7 +45,7 @@ async def desk(browser: Browser, unused_tcp_port_factory: Callable[[], int]) -> 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """An operator's window."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 1200}, color_scheme="light")
+    context = await browser.new_context(viewport={"width": 1280, "height": 1800}, color_scheme="light")
     context.set_default_timeout(PATIENCE * 1000)
     yield await context.new_page()
     await context.close()

@@ -12,27 +12,58 @@ from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
-from playwright.async_api import FrameLocator, Locator, Page, expect
+from playwright.async_api import FloatRect, FrameLocator, Locator, Page, expect
 
 from tests.patience import PATIENCE
 
 expect.set_options(timeout=PATIENCE * 1000)
 
 
+PERSONAL = ("@", "Whitlock", "Lindqvist", "Alder Lane", "Mill Road")
+"""Of the customers of these tests, what no picture may show."""
+
+_TEXT_WITHIN = """clip => {
+    const found = [], range = document.createRange(), texts = document.createTreeWalker(document.body, 4)
+    const within = box => box.right > clip.x && box.left < clip.x + clip.width
+        && box.bottom > clip.y && box.top < clip.y + clip.height
+    while (texts.nextNode()) {
+        range.selectNodeContents(texts.currentNode)
+        if ([...range.getClientRects()].some(within)) found.push(texts.currentNode.data)
+    }
+    return found.join("\\n")
+}"""
+
+
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of windows, small enough for a repository."""
+    """Pictures of what is looked at in a window, small enough for a repository."""
 
     folder: Path
 
-    async def take(self, page: Page, name: str, *, height: int = 900) -> None:
-        """Take what the upper part of the window shows now."""
-        path = self.folder / f"{name}.png"
+    async def take(self, page: Page, name: str, shown: Locator, *, down_to: Locator | None = None) -> None:
+        """Take a part of the window, or as much of it as ends with `down_to`; never a customer's name or address."""
+        await page.mouse.move(0, 0)
         await page.evaluate("document.activeElement?.blur()")  # a frame around what had the focus says nothing
-        await page.screenshot(path=path, animations="disabled", clip={"x": 0, "y": 0, "width": 1280, "height": height})
+        clip = await _clip(shown, down_to)
+        read = [await page.evaluate(_TEXT_WITHIN, clip)]
+        read += [await frame.locator("body").inner_text() for frame in page.frames[1:]]
+        assert not [word for word in PERSONAL if word in "\n".join(read)], f"{name} would show personal data"
+        path = self.folder / f"{name}.png"
+        await page.screenshot(path=path, animations="disabled", clip=clip)
         with Image.open(path) as picture:
             picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
         assert path.stat().st_size < 200_000
+
+
+async def _clip(shown: Locator, down_to: Locator | None) -> FloatRect:
+    """Where something is, in pixels of the window."""
+    box = await shown.bounding_box()
+    assert box is not None, "what is to be shown is not there"
+    if down_to is not None:
+        end = await down_to.bounding_box()
+        assert end is not None, "what is to be shown last is not there"
+        box["height"] = end["y"] + end["height"] - box["y"] + 24
+    return box
 
 
 @dataclass(frozen=True)
@@ -72,10 +103,15 @@ class WorkflowPage:
 
     page: Page
 
+    @property
+    def details(self) -> Locator:
+        """The frame with the current details, once they are read."""
+        return self.page.locator("#user-metadata-current-details")
+
     async def read(self) -> FrameLocator:
         """Open the tab that tells the story; the current details, which the UI renders in a frame."""
         await self.page.get_by_role("tab", name="User Metadata").click()
-        return self.page.frame_locator("#user-metadata-current-details")
+        return self.details.content_frame
 
     async def read_until(self, *words: str) -> None:
         """Ask for fresh details until they say all that."""
@@ -97,10 +133,12 @@ class WorkflowPage:
         said = [text.partition("\n") for text in await dialog.get_by_role("option").all_inner_texts()]
         return [(name.strip(), description.strip()) for name, _, description in said if name.strip() != "Custom"]
 
-    async def start_update(self, name: str, data: dict[str, Any]) -> Locator:
+    async def start_update(self, name: str, data: dict[str, Any] | None = None) -> Locator:
         """Fill in the dialog of an update; `submit` sends it."""
         dialog = await self._choose_update()
         await dialog.get_by_role("option", name=name).click()
+        if data is None:
+            return dialog
         text = dialog.get_by_role("textbox", name="Data")
         await text.fill(json.dumps(data))
         # on leaving it the editor breaks the lines, which moves the button that a hasty click is aimed at
@@ -120,9 +158,11 @@ class WorkflowPage:
         await asked.get_by_test_id("confirm-modal-button").click()
 
     async def show_timeline(self) -> Locator:
-        """Open the tab with one line for each step."""
+        """Open the tab with one line for each step, and go to the lines: above them is the order, with its customer."""
         await self.page.get_by_role("tab", name="Timeline").click()
-        return self.page.get_by_role("main")
+        lines = self.page.get_by_role("heading", name="Timeline").locator("xpath=ancestor::div[3]")
+        await lines.scroll_into_view_if_needed()
+        return lines
 
     async def _choose_update(self) -> Locator:
         await self.page.get_by_role("button", name="More Actions").click()

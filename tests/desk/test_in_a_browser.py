@@ -3,14 +3,17 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from cli.queries import SAVED, link
 from domain.backorder_position import CancelledBy, NoticeKind, ParcelState
 from domain.orders import Address
 from tests.desk.pages import Pictures, WorkflowList
 from tests.desk.world import WITHOUT_SUPPLIER, Desk
+from tests.docs.readme import ROOT
 from tests.patience import PATIENCE
 
 OPEN = "WorkflowType = 'Backorder' AND ExecutionStatus = 'Running'"
@@ -45,15 +48,15 @@ async def test_a_late_backorder_is_found_by_query_read_resolved_and_moves(
     await expect(late.rows).to_have_count(2)
     await late.choose_columns(less=["Run ID", "Type", "Start", "End"], more=["BackorderStatus", "PromisedBy", "Sku"])
     await expect(late.rows.filter(has_text="backorder/BO-1001")).to_contain_text("sourcing")
-    await pictures.take(page, "late-backorders", height=480)
+    await pictures.take(page, "late-backorders", page.get_by_role("main"), down_to=late.rows.last)
 
     backorder = await late.open("backorder/BO-1001")
     await backorder.read_until("Willow basket", "No supplier is left", "resolve", "Next:")
-    await pictures.take(page, "one-late-backorder", height=1120)
+    await pictures.take(page, "one-late-backorder", page.get_by_role("main"), down_to=backorder.details)
 
     await desk.supplier_found()
     dialog = await backorder.start_update("resolve", {"resolution": "retry", "note": "Hartwell has a last batch"})
-    await pictures.take(page, "resolve")
+    await pictures.take(page, "resolve", dialog)
     await backorder.submit(dialog)
     claim = (await desk.until("BO-1001", lambda p: p.claims)).claims[0]
     await backorder.read_until("On order", claim.po_number, claim.supplier_id)
@@ -77,6 +80,45 @@ async def test_every_update_says_in_the_dialog_what_it_does(desk: Desk, page: Pa
         assert all(description for _, description in offered), offered
 
 
+async def test_a_purchase_order_is_held_and_then_released_with_no_input(desk: Desk, page: Page) -> None:
+    await desk.order("BO-5001", "LAMP-DESK", 1)
+    po_number = (await desk.until("BO-5001", lambda p: p.claims)).claims[0].po_number
+    workflows = WorkflowList(page, desk.ui)
+    await workflows.find(f"WorkflowId = 'po/{po_number}'")
+    order = await workflows.open(f"po/{po_number}")
+
+    refused = await order.start_update("hold", {"held": "perhaps"})
+    await refused.get_by_role("button", name="Submit").click()
+    await expect(refused).to_contain_text("Encoded failure")  # all that this UI can say; docs/operations.md tells why
+    await refused.get_by_test_id("cancel-modal-button").click()
+
+    await order.submit(await order.start_update("hold", {"held": True}))
+    await order.read_until("Collecting", "Next: nothing; it is held")
+    await order.submit(await order.start_update("release_now"))
+    await order.read_until("Acknowledgement pending", "the supplier has it")
+
+
+async def test_every_query_for_operators_is_taken_by_the_ui_as_a_link(desk: Desk, page: Page) -> None:
+    await desk.order("BO-6001", "LAMP-DESK", 1)
+    await desk.until("BO-6001", lambda p: p.claims)
+    written = (ROOT / "docs" / "operations.md").read_text().replace("BO-1001", "BO-6001")
+    to_one, *on_the_page = re.findall(r"\]\(http://127\.0\.0\.1:8233/(\S+)\)", written)
+    looked_for = {"SUPPLIER": "kestrel", "SKU": "LAMP-DESK", "PO": "PO-000001", "SALES_ORDER": "SO-6001"}
+    printed = [link("", "default", saved.filled(datetime.now(UTC).date(), looked_for))[1:] for saved in SAVED]
+    assert len(set(printed) - set(on_the_page)) == len(printed) - len(on_the_page)  # those with something to fill in
+    for to in (*printed, to_one):
+        async with page.expect_response(lambda answer: "/api/v1/namespaces/default/workflows?" in answer.url) as asked:
+            await page.goto(f"{desk.ui}/{to}")
+        answer = await asked.value
+        assert answer.ok, await answer.text()
+        assert parse_qs(urlsplit(answer.url).query)["query"] == parse_qs(urlsplit(to).query)["query"]
+    found = WorkflowList(page, desk.ui).rows
+    await expect(found).to_have_count(1)
+    await expect(found).to_contain_text("backorder/BO-6001")
+    await page.goto(f"{desk.ui}/namespaces/default/workflows/backorder/BO-6001")
+    await expect(page.get_by_role("main")).to_contain_text("Bad Request")  # why the page links by a query
+
+
 async def test_request_cancellation_undoes_everything_that_was_done(desk: Desk, page: Page, pictures: Pictures) -> None:
     # dear enough for a deposit: there is money to give back of two kinds, a parcel to stop, and goods to keep
     await desk.order("BO-3001", "DESK-STANDING", 2, unit_price=Decimal("649.00"))
@@ -94,8 +136,9 @@ async def test_request_cancellation_undoes_everything_that_was_done(desk: Desk, 
 
     closed = await desk.until("BO-3001", lambda p: p.closed_at)
     assert (closed.cancelled, closed.cancelled_by, closed.shipped) == (2, CancelledBy.SELLER, 0)
-    money = await desk.outside.payments.books()
-    assert money.charged == money.refunded == Decimal("1304.90")
+    payments = [p for p in (await desk.outside.payments.books()).payments if p.key.startswith("BO-3001/")]
+    charged, refunded = (sum(p.amount for p in payments if p.kind == kind) for kind in ("charge", "refund"))
+    assert charged == refunded == Decimal("1304.90")
     (parcel,) = [p for p in (await desk.outside.carrier.books()).parcels if p.parcel_id.startswith("BO-3001/")]
     assert parcel.state == "voided"
 
@@ -103,7 +146,7 @@ async def test_request_cancellation_undoes_everything_that_was_done(desk: Desk, 
     steps = await backorder.show_timeline()
     for step in ("void", "refund", "cancelled"):
         await expect(steps.get_by_text(re.compile(step)).first).to_be_attached()
-    await pictures.take(page, "cancelled", height=1180)
+    await pictures.take(page, "cancelled", steps)
 
 
 async def test_a_customer_without_script_or_mouse_waits_and_then_cancels(
@@ -134,7 +177,7 @@ async def test_a_customer_without_script_or_mouse_waits_and_then_cancels(
     await expect(wait).to_have_css("background-color", "rgb(122, 74, 36)")  # a style that its policy forbids is dropped
     assert await page.evaluate("document.documentElement.scrollWidth") == 360  # nothing sticks out
     await page.set_viewport_size({"width": 1280, "height": 800})
-    await pictures.take(page, "customers-page", height=800)
+    await pictures.take(page, "customers-page", page.get_by_role("main"))
 
     await page.keyboard.press("Tab")
     await expect(wait).to_be_focused()

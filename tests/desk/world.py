@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from devstack.simulators.settings import Pace
 from devstack.simulators.world import Addresses, World
 from devstack.stack import Habits, Stack
 from domain.backorder_position import BackorderPosition
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, CutOff
 from domain.errors import NotFound
 from domain.orders import Address, Customer, Order
 from ledger import backorders, catalogue
@@ -120,12 +120,22 @@ async def eventually(look: Callable[[], Awaitable[Found | None]], otherwise: str
         raise AssertionError(otherwise) from None
 
 
+def _collecting_until_released(content: Catalogue) -> Catalogue:
+    """The demo's orders leave within a minute; an operator in a slow browser must be able to hold one."""
+    passed = datetime.now(UTC) - timedelta(hours=1)
+    later = {
+        "cut_off": CutOff(times=(passed.time().replace(microsecond=0),), weekdays=tuple(range(7))),
+        "collect_at_most": timedelta(days=1),
+    }
+    return content.model_copy(update={"suppliers": tuple(one.model_copy(update=later) for one in content.suppliers)})
+
+
 @asynccontextmanager
 async def open_desk(folder: Path, free_port: Callable[[], int]) -> AsyncIterator[Desk]:
     """Start everything, and stop it at the end of the block."""
     names = ("temporal", "ui", "gateway", "supplier", "payment", "carrier", "smtp", "mail")
     settings = StackSettings(folder=folder, **{f"{name}_port": free_port() for name in names})  # type: ignore[arg-type]  # (ports only)
-    whole = read_catalogue(ROOT / "examples" / "catalogue.json")
+    whole = _collecting_until_released(read_catalogue(ROOT / "examples" / "catalogue.json"))
     sold = tuple(one for one in whole.supplier_items if one.sku != WITHOUT_SUPPLIER)
     stack = Stack(settings, whole, {supplier.supplier_id: AS_TOLD for supplier in whole.suppliers})
     where = Addresses(

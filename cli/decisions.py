@@ -63,7 +63,7 @@ def cancel(
     Args:
         backorder: its id.
         by: who wants it.
-        reason: why, in a few words; the customer reads it.
+        reason: why, in a few words; it is kept in the story.
         wait: seconds to wait for the answer.
         as_json: print JSON.
     """

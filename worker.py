@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.runtime import Runtime
@@ -137,6 +138,14 @@ def main() -> int:
             asyncio.run(run_until_stopped(settings, temporal))
     except PromisekeeperError as refused:
         print(refused, file=sys.stderr)
+        return 1
+    except PoolTimeout:
+        print("The ledger does not answer at PROMISEKEEPER_LEDGER_DSN: is its database up?", file=sys.stderr)
+        return 1
+    except RuntimeError as unreachable:
+        if not str(unreachable).startswith("Failed client connect"):
+            raise
+        print(f"Temporal does not answer at TEMPORAL_ADDRESS: {unreachable}", file=sys.stderr)
         return 1
     return 0
 

@@ -12,7 +12,7 @@ import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from temporalio.service import RPCError
@@ -100,7 +100,9 @@ def _answer_with_problems(app: FastAPI) -> None:
         log.warning("Temporal has not been reached yet")
         return answered(request, unavailable(_NO_TEMPORAL))
 
-    for kind in (StarletteHTTPException, RequestValidationError, RPCError, psycopg.OperationalError, Exception):
+    # Whatever else there is, Starlette hands on to the server, which logs its words: not those that quote data.
+    quoting = (psycopg.Error, ValidationError)
+    for kind in (StarletteHTTPException, RequestValidationError, RPCError, *quoting, Exception):
         app.add_exception_handler(kind, known)
     app.add_exception_handler(RuntimeError, never_connected)
 

@@ -21,6 +21,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
+from pydantic import ValidationError
 
 from domain.backorder_position import Status
 from domain.purchase_order_position import PurchaseOrderStatus
@@ -115,7 +116,7 @@ class Books(Collector):
     async def _read(self) -> Figures | None:
         try:
             return await figures(self._ledger, now=datetime.now(UTC))
-        except (psycopg.Error, PoolTimeout) as failure:
+        except (psycopg.Error, PoolTimeout, ValidationError) as failure:
             log.warning("the ledger does not give its figures: %s", type(failure).__name__)
             return None
 

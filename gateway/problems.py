@@ -5,6 +5,7 @@ An answer never shows a stack trace, a secret, or what was sent: only which fiel
 
 import json
 import logging
+import traceback
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
@@ -166,8 +167,9 @@ def of_framework(error: StarletteHTTPException, methods_here: Sequence[str]) -> 
 
 
 def unforeseen(request: Request, error: Exception) -> Problem:
-    """A defect of ours. The server logs it whole; the answer does not show it."""
-    log.error("%s at %s %s", type(error).__name__, request.method, route_of(request))
+    """A defect of ours. Logged by its kind and place: its own words may quote a row, and so a customer."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s at %s %s\n%s", type(error).__name__, request.method, route_of(request), where)
     return Problem(ProblemKind.INTERNAL, "We have a note of it. Sending the same again later is safe.")
 
 

@@ -71,14 +71,14 @@ async def door(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def unmanned(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway of a shop whose workers are all away, so that workflows start and then stand still."""
-    async with _gateway(shop, patience=0.3, task_queue=f"nobody-{uuid.uuid4().hex}") as client:
+    async with gateway_of(shop, patience=0.3, task_queue=f"nobody-{uuid.uuid4().hex}") as client:
         yield client
 
 
 @pytest.fixture
 async def hurried(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway of the manned shop, but one that keeps nobody waiting for long."""
-    async with _gateway(shop, patience=4, task_queue=shop.task_queue) as client:
+    async with gateway_of(shop, patience=4, task_queue=shop.task_queue) as client:
         yield client
 
 
@@ -100,7 +100,7 @@ async def _item(shop: Shop, sku: str, *, on_hand: int = 0) -> str:
 
 
 @asynccontextmanager
-async def _gateway(shop: Shop, *, patience: float, task_queue: str) -> AsyncIterator[httpx.AsyncClient]:
+async def gateway_of(shop: Shop, *, patience: float, task_queue: str) -> AsyncIterator[httpx.AsyncClient]:
     world = replace(shop.world, settings=shop.world.settings.model_copy(update={"task_queue": task_queue}))
 
     @asynccontextmanager

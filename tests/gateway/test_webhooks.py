@@ -2,7 +2,9 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,8 @@ from domain.catalogue import Catalogue
 from domain.orders import Order
 from domain.purchase_order_position import PurchaseOrderPosition
 from ledger import catalogue, purchase_orders
-from tests.gateway.conftest import problem_of
+from ledger.book import Ledger
+from tests.gateway.conftest import gateway_of, problem_of
 from tests.workflows.shop import SECRETS, Shop, small_catalogue
 
 CARRIER_SECRET = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="
@@ -247,3 +250,21 @@ async def _kept(shop: Shop, webhook_id: str) -> tuple[bytes, str | None] | None:
         return None
     assert "authorization" not in row[2]
     return bytes(row[0]), row[1]
+
+
+async def test_a_defect_is_logged_without_the_row_that_the_database_quotes(
+    shop: Shop, new_ledger: Callable[[], AbstractContextManager[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with new_ledger() as dsn:
+        async with (
+            await Ledger.open(dsn, size=1) as ledger,
+            gateway_of(replace(shop, world=replace(shop.world, ledger=ledger)), patience=1, task_queue="none") as door,
+        ):
+            await catalogue.load_catalogue(ledger, small_catalogue(shop.outside), at=datetime.now(UTC))
+            async with ledger.work() as connection:  # a column that we know nothing of, and do not fill
+                await connection.execute("alter table inbox add column forgotten int not null")
+            message = signed(SECRETS["acme"], events(receipt("PO-000001 of Ann Buyer", "LAMP", good=2)))
+            answer = await door.post("/suppliers/acme/events", **message)
+    problem_of(answer, "internal")
+    assert "NotNullViolation at POST /suppliers/" in caplog.text
+    assert "Ann Buyer" not in caplog.text

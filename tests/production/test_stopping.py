@@ -195,6 +195,13 @@ async def test_one_that_does_not_fit_the_ledger_says_what_to_run_and_ends(
     assert "Traceback" not in processes.log
 
 
+async def test_a_worker_without_temporal_says_so_and_ends(processes: Processes, unused_tcp_port: int) -> None:
+    worker = await processes.start("worker", TEMPORAL_ADDRESS=f"127.0.0.1:{unused_tcp_port}")
+    assert await worker.wait() == 1
+    assert "Temporal does not answer at TEMPORAL_ADDRESS" in processes.log
+    assert "Traceback" not in processes.log
+
+
 async def answered(url: str, status: int, processes: Processes) -> str:
     """Ask until the answer has that status; what it says."""
 

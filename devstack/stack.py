@@ -28,6 +28,8 @@ from ledger.migrate import migrate
 LEDGER = "promisekeeper"
 """The ledger's database."""
 
+_METRICS = "PROMISEKEEPER_METRICS_ADDRESS"
+
 _CARRIER_COMES_AFTER = 4.0
 """Seconds from the booking until the simulated carrier has the parcel."""
 
@@ -109,7 +111,9 @@ class Stack:
                 "gateway", "gateway", environment=environment, ready=answers(f"{settings.gateway_url}/health/ready")
             ),
             # a worker listens nowhere; one that cannot work ends at once, and is seen to
-            python_part("worker", "worker", environment=environment, ready=at_once, stop_within=30),
+            python_part(
+                "worker", "worker", environment=with_metrics_beside(environment), ready=at_once, stop_within=30
+            ),
         ]
 
     async def _migrate(self) -> None:
@@ -156,6 +160,13 @@ class Stack:
         """A connector's setting as the connector will read it."""
         name = variable(value)
         return str(value) if name is None else self.environment[name]
+
+
+def with_metrics_beside(environment: Mapping[str, str]) -> dict[str, str]:
+    """That environment with PROMISEKEEPER_METRICS_ADDRESS a port on: two processes cannot show metrics at one address."""
+    host, _, port = environment.get(_METRICS, "").rpartition(":")
+    # what is no address is left as it is, since the process that reads it says what is wrong
+    return {**environment, _METRICS: f"{host}:{int(port) + 1}"} if port.isdecimal() else dict(environment)
 
 
 def python_part(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.sealing import KeyRing
 from connectors.configuration import variable
+from connectors.rest import trusted
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
 from devstack.processes import Part
@@ -163,7 +164,7 @@ class Stack:
 
 
 def with_metrics_beside(environment: Mapping[str, str]) -> dict[str, str]:
-    """That environment with PROMISEKEEPER_METRICS_ADDRESS a port on: two processes cannot show metrics at one address."""
+    """That environment with PROMISEKEEPER_METRICS_ADDRESS one port on: two processes cannot share an address."""
     host, _, port = environment.get(_METRICS, "").rpartition(":")
     # what is no address is left as it is, since the process that reads it says what is wrong
     return {**environment, _METRICS: f"{host}:{int(port) + 1}"} if port.isdecimal() else dict(environment)
@@ -189,8 +190,8 @@ def answers(url: str) -> Callable[[], Awaitable[bool]]:
 
     async def ready() -> bool:
         try:
-            # trust_env: a proxy has no business on loopback
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            # trust_env: a proxy has no business on loopback; verify: else each look reads all authorities anew
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=5) as client:
                 return (await client.get(url)).is_success
         except httpx.TransportError:
             return False

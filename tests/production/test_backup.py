@@ -7,8 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from cli.main import run
 from ledger.audit import audit
@@ -23,7 +25,7 @@ from ledger.backup import BackupRefused, Manifest, load, save
 from ledger.book import Ledger
 from ledger.migrate import apply, migrate, shipped
 from tests.production.compose import ROOT
-from tests.workflows.shop import Shop
+from tests.workflows.shop import Shop, open_shop
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 NewDatabase = Callable[[], AbstractContextManager[str]]
@@ -98,15 +100,19 @@ def ended_half_way(what: str, dsn: str, file: Path, how: signal.Signals) -> None
     assert process.returncode == -how
 
 
-@pytest.fixture
-async def books(shop: Shop) -> str:
-    """A ledger with a purchase order on its way and a parcel on the road. Gives its dsn."""
-    await shop.order(1)
-    await shop.order(2, sku="CHAIR")
-    await shop.parcel_taken(2)
-    await shop.closed(2)
-    await shop.acknowledged(1)
-    return shop.world.settings.ledger_dsn.get_secret_value()
+@pytest.fixture(scope="module")
+async def books(
+    env: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory, new_ledger: NewDatabase
+) -> AsyncIterator[str]:
+    """A ledger at rest, with a purchase order on its way and a parcel on the road. Gives its dsn; nobody changes it."""
+    with new_ledger() as dsn:
+        async with open_shop(env, tmp_path_factory.mktemp("shop"), dsn, uuid.uuid4().hex[:12]) as shop:
+            await shop.order(1)
+            await shop.order(2, sku="CHAIR")
+            await shop.parcel_taken(2)
+            await shop.closed(2)
+            await shop.acknowledged(1)
+        yield dsn
 
 
 async def test_taken_while_orders_run_it_holds_one_moment_and_restores_to_books_that_balance(

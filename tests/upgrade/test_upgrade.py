@@ -119,8 +119,8 @@ async def _ended(client: Client, order: Order) -> None:
         async with asyncio.timeout(40):
             await handle.result()
     except TimeoutError:
-        await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
         async with asyncio.timeout(PATIENCE):
+            await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
             await handle.result()
 
 

@@ -1,4 +1,4 @@
-"""How much is measured: `tiny` proves that everything works, `small` takes minutes, `full` is what the issue asks."""
+"""How much is measured: `tiny` proves that everything works, `small` takes minutes, `full` is for docs/scale.md."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from cli.catalogue import read_catalogue
 from cli.errors import CommandFailed
 from cli.field_errors import in_words
 from cli.terminal import plain, table
+from connectors.rest import trusted
 from devstack.ownership import FolderTakenError
 from devstack.ports import HOST, PortTakenError
 from devstack.postgres import PostgresUnusableError
@@ -228,7 +229,7 @@ class Screen:
     async def _overview(self) -> Overview | None:
         """The gateway's overview, or None while it does not answer (it may just be starting again)."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=5) as client:
                 answer = await client.get(
                     f"{self._stack.settings.gateway_url}/overview",
                     headers={"Authorization": f"Bearer {self._stack.api_key}"},

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.sealing import KeyRing
 from connectors.configuration import variable
+from connectors.rest import trusted
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
 from devstack.processes import Part
@@ -27,6 +28,8 @@ from ledger.migrate import migrate
 
 LEDGER = "promisekeeper"
 """The ledger's database."""
+
+_METRICS = "PROMISEKEEPER_METRICS_ADDRESS"
 
 _CARRIER_COMES_AFTER = 4.0
 """Seconds from the booking until the simulated carrier has the parcel."""
@@ -109,7 +112,9 @@ class Stack:
                 "gateway", "gateway", environment=environment, ready=answers(f"{settings.gateway_url}/health/ready")
             ),
             # a worker listens nowhere; one that cannot work ends at once, and is seen to
-            python_part("worker", "worker", environment=environment, ready=at_once, stop_within=30),
+            python_part(
+                "worker", "worker", environment=with_metrics_beside(environment), ready=at_once, stop_within=30
+            ),
         ]
 
     async def _migrate(self) -> None:
@@ -158,6 +163,13 @@ class Stack:
         return str(value) if name is None else self.environment[name]
 
 
+def with_metrics_beside(environment: Mapping[str, str]) -> dict[str, str]:
+    """That environment with PROMISEKEEPER_METRICS_ADDRESS one port on: two processes cannot share an address."""
+    host, _, port = environment.get(_METRICS, "").rpartition(":")
+    # what is no address is left as it is, since the process that reads it says what is wrong
+    return {**environment, _METRICS: f"{host}:{int(port) + 1}"} if port.isdecimal() else dict(environment)
+
+
 def python_part(
     name: str,
     module: str,
@@ -178,8 +190,8 @@ def answers(url: str) -> Callable[[], Awaitable[bool]]:
 
     async def ready() -> bool:
         try:
-            # trust_env: a proxy has no business on loopback
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            # trust_env: a proxy has no business on loopback; verify: else each look reads all authorities anew
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=5) as client:
                 return (await client.get(url)).is_success
         except httpx.TransportError:
             return False

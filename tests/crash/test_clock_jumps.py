@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from time import monotonic
+from typing import NamedTuple
 
 import pytest
 
@@ -55,11 +58,19 @@ class Clock:
         return replace(part, command=(python, str(MOVED), str(self.file), module))
 
 
-@pytest.fixture
-async def clocks(
-    folder: Path, unused_tcp_port_factory: Callable[[], int]
-) -> AsyncIterator[tuple[KilledWorld, Clock, Clock]]:
-    """A world, the clock of its two workers, and the one of its gateway."""
+class Clocked(NamedTuple):
+    """A world whose clocks can be set."""
+
+    world: KilledWorld
+    began: datetime
+    workers: Clock
+    gateway: Clock
+
+
+@pytest.fixture(scope="module")
+async def clocked(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Clocked]:
+    """One world for all these tests, with a clock for its two workers and another for its gateway."""
+    folder, began = Path(mkdtemp(prefix="pk-")), datetime.now(UTC)
     workers, gateway = Clock(folder / "workers.clock"), Clock(folder / "gateway.clock")
 
     def change(part: Part) -> Part:
@@ -68,15 +79,21 @@ async def clocks(
         return workers.runs(part) if part.name.startswith("worker") else part
 
     async with killed_world(folder / "world", unused_tcp_port_factory, change=change) as world:
-        yield world, workers, gateway
+        yield Clocked(world, began, workers, gateway)
+    rmtree(folder)
 
 
-async def test_a_jump_of_the_workers_clock_changes_no_instant_in_the_books(
-    clocks: tuple[KilledWorld, Clock, Clock],
-) -> None:
-    world, workers, _ = clocks
+@pytest.fixture
+def right(clocked: Clocked) -> Clocked:
+    """That world, all clocks of which are right."""
+    for clock in (clocked.workers, clocked.gateway):
+        clock.set(0)
+    return clocked
+
+
+async def test_a_jump_of_the_workers_clock_changes_no_instant_in_the_books(right: Clocked) -> None:
+    world, began, workers, _ = right
     orders = plain_orders("JUMP", 6)
-    began = datetime.now(UTC)
     await world.submit(orders[:2])
     workers.set(3 * HOUR)
     await world.submit(orders[2:4])
@@ -94,8 +111,8 @@ async def test_a_jump_of_the_workers_clock_changes_no_instant_in_the_books(
     assert await agreed(world) == []
 
 
-async def test_while_the_gateways_clock_is_wrong_no_message_is_lost(clocks: tuple[KilledWorld, Clock, Clock]) -> None:
-    world, _, gateway = clocks
+async def test_while_the_gateways_clock_is_wrong_no_message_is_lost(right: Clocked) -> None:
+    world, gateway = right.world, right.gateway
     orders = plain_orders("WRONG", 2)
     gateway.set(HOUR)
     await world.submit(orders, by_gateway=False)

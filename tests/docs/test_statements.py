@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.docs.readme import ROOT, blocks, table
 from workflows import backorder_contract, purchase_order_contract
 from workflows.backorder_contract import CancelOutcome
 
+VERSION: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TECHNICAL = ROOT / "docs" / "technical-description.md"
 RACES = ROOT / "docs" / "races.md"
@@ -50,6 +52,17 @@ def test_the_configuration_table_is_what_the_settings_read(name: str, settings: 
         for field, about in settings.model_fields.items()
     }
     assert {variable: default for variable, default, _ in table(name)} == wanted
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    newest, *_ = re.findall(r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest == VERSION
+
+
+def test_histories_are_recorded_for_this_release() -> None:
+    release = ROOT / "tests" / "replay" / "histories" / VERSION.rpartition(".")[0]
+    assert max(release.parent.iterdir(), key=lambda folder: tuple(map(int, folder.name.split(".")))) == release
+    assert f"PROMISEKEEPER_RECORD_HISTORIES={release.relative_to(ROOT)} " in (ROOT / "Makefile").read_text()
 
 
 def test_every_example_of_the_readme_is_run() -> None:

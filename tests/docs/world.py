@@ -102,7 +102,7 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while not ((found := self.status(one)) and holds(found)):
             assert time.monotonic() < deadline, f"it did not happen; {one} stands at {found}"
-            time.sleep(0.2)
+            time.sleep(0.5)  # each look opens the ledger anew
         return found
 
     def mails(self, to: str) -> list[str]:

@@ -1,10 +1,10 @@
 """A world of real processes that is watched in every way: metrics scraped, spans received, logs as JSON."""
 
-import json
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
+from connectors.rest import trusted
 from devstack.ownership import sole_owner
 from devstack.processes import Supervisor
 from devstack.settings import StackSettings
@@ -66,15 +67,15 @@ class Watched:
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
             "baggage": "customer=Zebedee",
         }
-        async with httpx.AsyncClient(base_url=self.gateway_url, trust_env=False, timeout=60) as upstream:
-            answer = await upstream.post("/backorders", json=order, headers=headers)
+        async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=60, headers=headers) as upstream:
+            answer = await upstream.post(f"{self.gateway_url}/backorders", json=order)
         assert answer.status_code == 201, answer.text
 
     async def shown(self, backorder_id: str) -> dict[str, Any]:
         """How a backorder stands."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        async with httpx.AsyncClient(base_url=self.gateway_url, trust_env=False, timeout=60, headers=headers) as asks:
-            view: dict[str, Any] = (await asks.get(f"/backorders/{backorder_id}")).json()
+        async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=60, headers=headers) as asks:
+            view: dict[str, Any] = (await asks.get(f"{self.gateway_url}/backorders/{backorder_id}")).json()
             return view
 
     async def until(self, backorder_id: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class Watched:
 
     async def scrape(self, process: str) -> str:
         """One scrape of a process."""
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as prometheus:
+        async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=60) as prometheus:
             answer = await prometheus.get(self.pages[process])
         assert answer.status_code == 200
         return answer.text
@@ -153,8 +154,6 @@ async def watched(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[W
             try:
                 await supervisor.start()
                 async with await Ledger.open(stack.ledger_dsn, size=2) as ledger:
-                    from datetime import UTC, datetime  # noqa: PLC0415
-
                     for each in (demo, mute):
                         await catalogue.load_catalogue(ledger, each, at=datetime.now(UTC))
                     world = Watched(
@@ -195,4 +194,3 @@ async def _story(world: Watched) -> None:
         return "promisekeeper_duties_put_off" in await world.scrape("worker") or None
 
     await eventually(put_off, lambda: world.scrape("worker"))
-    assert json.dumps(world.trace_ids)

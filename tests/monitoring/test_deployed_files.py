@@ -9,6 +9,7 @@ import yaml
 
 from gateway.metrics import in_metrics
 from ledger.figures import Figures, Need, Queue, Refunds, Silence, Spread
+from tests.production.compose import services
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -44,6 +45,23 @@ def test_every_panel_asks_the_provisioned_source() -> None:
 def test_prometheus_reads_the_alerts() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
     assert all((DEPLOY / name).exists() for name in config["rule_files"])
+
+
+def test_prometheus_asks_where_the_composition_shows_metrics() -> None:
+    asked: set[str] = set()
+    for job in yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]:
+        for static in job.get("static_configs", ()):
+            asked |= set(static["targets"])
+        for found in job.get("dns_sd_configs", ()):
+            asked |= {f"{name}:{found['port']}" for name in found["names"]}
+    shown: set[str] = set()
+    for name, service in services().items():
+        given = service.get("environment", {})
+        address = given.get("PROMISEKEEPER_METRICS_ADDRESS") or given.get("PROMETHEUS_ENDPOINT")
+        if address and service.get("restart") == "unless-stopped":
+            assert address.startswith("0.0.0.0:"), "another container cannot reach it"
+            shown.add(f"{name}:{address.rpartition(':')[2]}")
+    assert asked == shown
 
 
 NOBODY = Spread(bounds=(60.0,), counts=(1, 0), total=5, longest=5)

@@ -114,7 +114,7 @@ class Machine:
                 asked = await self._spawn(f"{name}-health", probe, service["environment"], ports)
                 if await asked.wait() == 0:
                     return
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
 
     async def stop(self, name: str) -> int:
         """SIGTERM, as Docker sends it. Returns the exit code."""

@@ -3,9 +3,13 @@
 import asyncio
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
+import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +17,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from cli.main import run
 from ledger.audit import audit
 from ledger.backup import BackupRefused, Manifest, load, save
 from ledger.book import Ledger
 from ledger.migrate import apply, migrate, shipped
-from tests.workflows.shop import Shop
+from tests.production.compose import ROOT
+from tests.workflows.shop import Shop, open_shop
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 NewDatabase = Callable[[], AbstractContextManager[str]]
@@ -57,15 +63,56 @@ def next_purchase_order(dsn: str) -> int:
         return int(row[0])
 
 
-@pytest.fixture
-async def books(shop: Shop) -> str:
-    """A ledger with a purchase order on its way and a parcel on the road. Gives its dsn."""
-    await shop.order(1)
-    await shop.order(2, sku="CHAIR")
-    await shop.parcel_taken(2)
-    await shop.closed(2)
-    await shop.acknowledged(1)
-    return shop.world.settings.ledger_dsn.get_secret_value()
+HALF_WAY = """if True:
+    import sys, time
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from ledger.backup import load, save
+
+    def progress(rows, of):
+        global done
+        done += rows
+        if done > of / 2:
+            print("half", flush=True)
+            time.sleep(600)
+
+    done, (what, dsn, file) = 0, sys.argv[1:]
+    if what == "save":
+        save(dsn, Path(file), at=datetime.now(UTC), progress=progress)
+    else:
+        load(dsn, Path(file), skip_numbers=0, progress=progress)
+"""
+"""A process that stands still when half of the rows are done."""
+
+
+def ended_half_way(what: str, dsn: str, file: Path, how: signal.Signals) -> None:
+    """Begin to save or to load in a process of its own, and end that in the middle."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HALF_WAY, what, dsn, str(file)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # an interrupted Python says where it was
+    )
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == b"half\n"
+        process.send_signal(how)
+    assert process.returncode == -how
+
+
+@pytest.fixture(scope="module")
+async def books(
+    env: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory, new_ledger: NewDatabase
+) -> AsyncIterator[str]:
+    """A ledger at rest, with a purchase order on its way and a parcel on the road. Gives its dsn; nobody changes it."""
+    with new_ledger() as dsn:
+        async with open_shop(env, tmp_path_factory.mktemp("shop"), dsn, uuid.uuid4().hex[:12]) as shop:
+            await shop.order(1)
+            await shop.order(2, sku="CHAIR")
+            await shop.parcel_taken(2)
+            await shop.closed(2)
+            await shop.acknowledged(1)
+        yield dsn
 
 
 async def test_taken_while_orders_run_it_holds_one_moment_and_restores_to_books_that_balance(
@@ -224,7 +271,35 @@ async def test_only_its_owner_reads_it_and_it_overwrites_nothing(new_ledger: New
         assert file.read_bytes() == content
 
 
-async def test_what_a_killed_backup_left_hinders_nobody(new_ledger: NewDatabase, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("how", "left"), [(signal.SIGINT, []), (signal.SIGKILL, ["backup.partial"])])
+async def test_what_a_backup_that_was_ended_half_way_left_is_no_backup_and_hinders_nobody(
+    books: str, empty_dsn: str, tmp_path: Path, how: signal.Signals, left: list[str]
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    await asyncio.to_thread(ended_half_way, "save", books, folder / "backup", how)
+    assert os.listdir(folder) == left
+    for name in left:
+        with pytest.raises(BackupRefused, match="damaged"):
+            await asyncio.to_thread(load, empty_dsn, folder / name, skip_numbers=0, progress=quietly)
+    await asyncio.to_thread(save, books, folder / "backup", at=NOW, progress=quietly)
+    assert os.listdir(folder) == ["backup"]
+    await asyncio.to_thread(load, empty_dsn, folder / "backup", skip_numbers=0, progress=quietly)
+    assert rows_of(empty_dsn) == rows_of(books)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+async def test_a_restore_that_was_ended_half_way_leaves_the_database_empty_and_can_be_repeated(
+    books: str, empty_dsn: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    await asyncio.to_thread(save, books, tmp_path / "backup", at=NOW, progress=quietly)
+    await asyncio.to_thread(ended_half_way, "load", empty_dsn, tmp_path / "backup", how)
+    assert is_empty(empty_dsn)
+    await asyncio.to_thread(load, empty_dsn, tmp_path / "backup", skip_numbers=0, progress=quietly)
+    assert rows_of(empty_dsn) == rows_of(books)
+
+
+def test_what_a_killed_backup_left_may_be_longer_than_the_next(new_ledger: NewDatabase, tmp_path: Path) -> None:
     (tmp_path / "backup.partial").write_bytes(b"half of something longer than the next one" * 1000)
     with new_ledger() as dsn:
         save(dsn, tmp_path / "backup", at=NOW, progress=quietly)

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from connectors.rest import trusted
 from ledger import catalogue
 from ledger.migrate import apply, shipped
 from tests.production.compose import ROOT
@@ -208,7 +209,7 @@ async def answered(url: str, status: int, processes: Processes) -> str:
     async def ask() -> str | None:
         assert processes.running[0].returncode is None, processes.log
         try:
-            async with httpx.AsyncClient(timeout=10, trust_env=False) as door:
+            async with httpx.AsyncClient(timeout=10, trust_env=False, verify=trusted()) as door:
                 answer = await door.get(url)
         except httpx.TransportError:
             return None
@@ -226,7 +227,7 @@ async def refused(url: str) -> None:
 
     async def ask() -> bool | None:
         try:
-            async with httpx.AsyncClient(timeout=10, trust_env=False) as door:
+            async with httpx.AsyncClient(timeout=10, trust_env=False, verify=trusted()) as door:
                 await door.get(url)
         except httpx.ConnectError:
             return True

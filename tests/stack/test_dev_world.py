@@ -106,6 +106,19 @@ def test_the_parts_can_read_their_settings(settings: StackSettings, monkeypatch:
     assert (read.smtp_tls, read.task_queue) == (False, "promisekeeper")
 
 
+def test_gateway_and_worker_show_their_metrics_at_addresses_of_their_own(
+    settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(address: str) -> list[str]:
+        monkeypatch.setenv("PROMISEKEEPER_METRICS_ADDRESS", address)
+        parts = {part.name: part for part in Stack(settings, _CATALOGUE, {}).parts}
+        return [parts[name].environment["PROMISEKEEPER_METRICS_ADDRESS"] for name in ("gateway", "worker")]
+
+    assert asked("0.0.0.0:9464") == ["0.0.0.0:9464", "0.0.0.0:9465"]
+    assert asked("") == ["", ""]
+    assert asked("no address") == ["no address", "no address"]  # which they themselves complain of
+
+
 def test_payloads_are_sealed_by_a_key_that_is_kept_and_the_ui_is_told_where_they_are_opened(
     settings: StackSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

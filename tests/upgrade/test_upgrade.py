@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 
 PREVIOUS = "6e95e9dc8885eb2c57ce47ce60480535d92c89ca"
-"""The commit of release 0.1. By its name and not by its tag, which not every clone has."""
+"""The commit of release 0.1.0. By its name and not by its tag, which not every clone has."""
 
 UPSERT = "upsert_workflow_search_attributes_event_attributes"
 """Temporal writes each patch that a run takes into its search attribute TemporalChangeVersion."""
@@ -51,6 +53,11 @@ def previous_code(tmp_path: Path) -> Path:
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
     return folder
+
+
+def test_the_previous_release_is_the_one_before_this_in_the_changelog(previous_code: Path) -> None:
+    releases = re.findall(r"^## \[(\d.*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert tomllib.loads((previous_code / "pyproject.toml").read_text())["project"]["version"] == releases[1]
 
 
 async def test_what_the_previous_release_began_this_one_finishes(
@@ -112,8 +119,8 @@ async def _ended(client: Client, order: Order) -> None:
         async with asyncio.timeout(40):
             await handle.result()
     except TimeoutError:
-        await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
         async with asyncio.timeout(PATIENCE):
+            await handle.execute_update(backorder_contract.CANCEL, backorder_contract.CancelRequest())
             await handle.result()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -198,10 +199,12 @@ class Shop:
 
 async def eventually(look: Callable[[], Awaitable[Any]], last: Callable[[], Awaitable[Any]]) -> Any:
     """Poll until `look` finds something; the failure shows the last state."""
+    began = monotonic()
     try:
         async with asyncio.timeout(PATIENCE):
             while (found := await look()) is None:  # noqa: ASYNC110 - other processes change what is looked at
-                await asyncio.sleep(0.03)
+                # the longer it takes, the more seldom: looking costs those who work the processor
+                await asyncio.sleep(min(0.03 + (monotonic() - began) / 20, 0.5))
             return found
     except TimeoutError:
         raise AssertionError(f"it did not happen; it stands at {await last()!r}") from None

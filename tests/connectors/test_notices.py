@@ -142,7 +142,7 @@ def test_a_promised_refund_has_a_deadline() -> None:
     [
         (CancelledBy.CUSTOMER, "As you asked, we have cancelled"),
         (CancelledBy.LAW, "had no answer that you want to wait"),
-        (CancelledBy.SELLER, "because the maker waits for walnut"),
+        (CancelledBy.SELLER, "sorry: we cannot supply this item"),
     ],
 )
 def test_a_cancellation_says_who_cancelled(who: CancelledBy, words: str) -> None:

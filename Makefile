@@ -74,7 +74,7 @@ fingerprint: $(READY)
 
 sbom: $(READY)
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --no-validate --output-format JSON \
-		--output-file sbom.json requirements.lock
+		--output-file sbom.json requirements.production.lock
 
 # The lock is what is audited: nothing is resolved or installed. 1: advisories were found; 2: not everything could be compared.
 pip-audit: $(READY)

@@ -42,9 +42,16 @@ from workflows.tolerance import TolerantSignals
 
 WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, Sweep)
 
-PURE = ("domain", "pydantic", "holidays", "tzdata", "zoneinfo")
-"""Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow."""
+PURE = (
+    *("domain", "pydantic", "holidays", "tzdata", "zoneinfo"),
+    *("workflows.backorder_contract", "workflows.purchase_order_contract"),
+)
+"""Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow, which
+takes time, and a quarter of a megabyte for the models of a contract."""
 
+CACHED = 500
+"""Workflows a worker process keeps in memory. One that was put away is played again from its history when a message
+comes: most backorders wait for weeks, so more memory would hold little that is needed soon."""
 
 STOP_WITHIN = timedelta(seconds=20)
 """What a bare worker gives steps in hand; ours read PROMISEKEEPER_STOP_WITHIN."""
@@ -85,6 +92,7 @@ def worker_of(
         activities=activities,
         interceptors=interceptors,
         workflow_runner=workflow_runner(),
+        max_cached_workflows=CACHED,
         graceful_shutdown_timeout=stop_within,
     )
 

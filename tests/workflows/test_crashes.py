@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -138,3 +139,8 @@ async def test_what_a_lost_task_left_in_the_books_swallows_no_other_decision(sho
     await purchase_orders.hold(shop.world.ledger, po_number, held=True, key=keyed_by_content(left).key, at=left.at)
     asked = await shop.po(po_number).execute_update("hold", {"held": False})
     assert asked["position"]["held"] is False
+    async with shop.world.ledger.look() as connection:
+        query = "select key from journal where key like %s"
+        keys = [row[0] for row in await (await connection.execute(query, (f"po/{po_number}/hold/%",))).fetchall()]
+    assert len(keys) == 2
+    assert all(re.fullmatch(r".*/[0-9a-f-]{8}\.1\.[0-9a-f]{8}", key) for key in keys), keys

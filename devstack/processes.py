@@ -204,9 +204,14 @@ class Supervisor:
             self._tell(f"{part.name} died by {_how(process.returncode)}; starting it again")
             await asyncio.sleep(0.5 * (len(deaths) - 1))
             # a start that fails is one more death: the next round counts it
-            with suppress(PartFailedError):
+            try:
                 await self._start(part)
                 self._tell(f"{part.name} is up again")
+            except PartFailedError:
+                pass
+            except Exception as error:  # noqa: BLE001 - whoever looks at what dies at that moment meets anything
+                self._tell(f"{part.name} does not start: {type(error).__name__}: {error}")
+                await self._stop(part, self._processes[part.name])
 
     async def _stop(self, part: Part, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None and not self._hurried:

@@ -216,8 +216,8 @@ async def at_once() -> bool:
 async def _listens(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection(HOST, port)
+        writer.close()
+        await writer.wait_closed()
     except OSError:
         return False
-    writer.close()
-    await writer.wait_closed()
     return True

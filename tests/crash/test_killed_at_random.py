@@ -60,6 +60,7 @@ async def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(
     orders = sample_orders(trial.backorders, random.Random(trial.seed))
     ids = [order.backorder_id for order in orders]
     progress = Progress(trial)
+    print(f"this trial: {trial.again}", file=sys.stderr, flush=True)
     async with killed_world(folder / "world", unused_tcp_port_factory) as world:
         blows = hits(trial.seed, trial.kills, world.parts)
         people = People(world, trial.seed)

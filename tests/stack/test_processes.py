@@ -1,5 +1,6 @@
 """The supervisor's smaller promises: order, errors with the log's last lines, and never a stranger's process."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from devstack.ownership import ProcessRecord, Records
 from devstack.processes import Part, PartFailedError, State, Supervisor
+from tests.patience import PATIENCE
 
 _WRITES_ITS_END = """
 import pathlib, signal, sys, time
@@ -79,6 +81,34 @@ async def test_a_part_that_keeps_dying_ends_the_run_with_its_last_words(tmp_path
         await supervisor.watch()
     await supervisor.stop()
     assert told == ["oven died by exit code 1; starting it again", "oven is up again"]
+
+
+async def test_a_part_whose_start_fails_in_any_way_is_one_more_death(tmp_path: Path) -> None:
+    starts: list[int] = []
+
+    async def once_ready() -> None:
+        starts.append(pid())
+        if len(starts) == 2:
+            raise ConnectionResetError("it died while we looked")
+
+    def pid() -> int:
+        return Records(tmp_path / "run").all()[0].pid
+
+    told: list[str] = []
+    part = replace(child("lamp", "import time; time.sleep(3600)"), once_ready=once_ready)
+    supervisor = Supervisor(tmp_path, [part], told.append)
+    await supervisor.start()
+    watching = asyncio.create_task(supervisor.watch())
+    os.kill(starts[0], signal.SIGKILL)
+    async with asyncio.timeout(PATIENCE):
+        while len(starts) < 3 or supervisor.states["lamp"] is not State.UP:
+            assert not watching.done()
+            await asyncio.sleep(0.05)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await supervisor.stop()
+    assert "lamp does not start: ConnectionResetError: it died while we looked" in told
+    assert len(set(starts)) == 3
 
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -82,9 +82,13 @@ class BackorderActivities:
 
     @activity.defn
     async def look(self, backorder_id: str) -> BackorderPosition:
-        """Read where the backorder stands."""
+        """Read where the backorder stands, and tell what it owes the word of: a worker may have died before."""
         from ledger import backorders
 
+        position = await backorders.position(self._ledger, backorder_id)
+        if not position.unannounced:
+            return position
+        await tell(self._ledger, backorder_workflow_id(backorder_id), activity.info().started_time)
         return await backorders.position(self._ledger, backorder_id)
 
     @activity.defn

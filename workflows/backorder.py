@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.backorder_story import current_details
     from workflows.durably import reason_of, run_to_completion, text_of
-    from workflows.duty_workflow import ASK_AGAIN_AFTER, Asked, DutyWorkflow
+    from workflows.duty_workflow import ASK_AGAIN_AFTER, SHORT_HISTORY, Asked, DutyWorkflow
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.SELLER, reason="cancelled in the Temporal UI")
 
@@ -190,6 +190,12 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             raise refused.cause from refused
         self._policy, self._accepted = accepted.policy, True
         self._stand(accepted.position)
+
+    def _stand(self, position: BackorderPosition) -> None:
+        """Take it in. Words it still owes are of a step whose task was lost, so that nothing else would tell them."""
+        super()._stand(position)
+        if position.unannounced and workflow.patched(SHORT_HISTORY):
+            self._look_again = True
 
     async def _look(self) -> None:
         self._look_again = False

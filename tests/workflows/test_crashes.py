@@ -19,6 +19,7 @@ from temporalio.client import WorkflowHandle
 
 from activities.steps import HoldStep
 from ledger import purchase_orders
+from ledger.announcements import owe, owed_total
 from tests.workflows.shop import Shop
 from workflows.duty_workflow import keyed_by_content
 
@@ -144,3 +145,17 @@ async def test_what_a_lost_task_left_in_the_books_swallows_no_other_decision(sho
         keys = [row[0] for row in await (await connection.execute(query, (f"po/{po_number}/hold/%",))).fetchall()]
     assert len(keys) == 2
     assert all(re.fullmatch(r".*/[0-9a-f-]{8}\.1\.[0-9a-f]{8}", key) for key in keys), keys
+
+
+async def test_what_a_lost_task_owes_is_told_by_the_next(shop: Shop) -> None:
+    """A worker died after its search had opened an order, before it told anybody; the units stand as claimed."""
+    story = await shop.order()
+    po_number = await shop.po_number()
+    await shop.po(po_number).terminate("it was never started")
+    async with shop.world.ledger.work() as left:
+        await owe(left, f"po/{po_number}", "start", story.id, datetime.now(UTC))
+    await story.execute_update("resolve", {"resolution": "retry", "note": "whatever wakes it"})
+    # it stands still unless the word was told
+    await shop.po(po_number).execute_update("release_now")
+    await shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
+    assert await owed_total(shop.world.ledger) == 0

@@ -26,9 +26,8 @@ from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from devstack.ownership import sole_owner
 from devstack.processes import Part, State, Supervisor
-from devstack.settings import StackSettings
 from devstack.simulators.settings import FaultKind
-from devstack.simulators.world import Addresses, CommandRefused, World
+from devstack.simulators.world import CommandRefused, World
 from devstack.stack import Stack
 from domain.backorder_position import BackorderPosition
 from domain.errors import NotFound
@@ -37,6 +36,7 @@ from ledger import backorders, catalogue
 from ledger.book import Ledger
 from tests.crash.blows import Hit
 from tests.crash.hurried_shop import EXAMPLES, habits, hurried
+from tests.whole_stack import on_free_ports, outside_of
 from workflows.starting import start_backorder
 
 
@@ -184,8 +184,7 @@ async def killed_world(
         workers: how many worker processes.
         change: what is different about a part.
     """
-    names = ("temporal", "ui", "gateway", "supplier", "payment", "carrier", "smtp", "mail")
-    settings = StackSettings(folder=folder, **{f"{name}_port": free_port() for name in names})  # type: ignore[arg-type]  # (ports only)
+    settings = on_free_ports(folder, free_port)
     stack = Stack(settings, hurried(read_catalogue(EXAMPLES / "catalogue.json")), habits())
     *others, worker = stack.parts
     parts = [*others, *(replace(worker, name=f"worker-{number}") for number in range(1, workers + 1))]
@@ -202,14 +201,7 @@ async def killed_world(
             await supervisor.start()
             watching = asyncio.create_task(supervisor.watch())
             watching.add_done_callback(partial(_end_with_it, asyncio.current_task()))
-            where = Addresses(
-                supplier_url=f"http://127.0.0.1:{settings.supplier_port}",
-                payment_url=f"http://127.0.0.1:{settings.payment_port}",
-                carrier_url=f"http://127.0.0.1:{settings.carrier_port}",
-                mail_url=f"http://127.0.0.1:{settings.mail_port}",
-                smtp_host="127.0.0.1",
-                smtp_port=settings.smtp_port,
-            )
+            where = outside_of(settings)
             async with World(where) as outside:
                 world = KilledWorld(stack, supervisor, outside, told, gates)
                 async with await world.ledger() as ledger:

@@ -16,9 +16,8 @@ from activities.sealing import KeyRing, data_converter
 from cli.catalogue import read_catalogue
 from devstack.ownership import sole_owner
 from devstack.processes import Supervisor
-from devstack.settings import StackSettings
 from devstack.simulators.settings import Pace
-from devstack.simulators.world import Addresses, World
+from devstack.simulators.world import World
 from devstack.stack import Habits, Stack
 from domain.backorder_position import BackorderPosition
 from domain.catalogue import Catalogue, CutOff
@@ -28,6 +27,7 @@ from ledger import backorders, catalogue
 from ledger.book import Ledger
 from tests.docs.readme import ROOT
 from tests.patience import PATIENCE
+from tests.whole_stack import on_free_ports, outside_of
 from workflows import purchase_order_contract
 from workflows.starting import start_backorder
 
@@ -133,19 +133,11 @@ def _collecting_until_released(content: Catalogue) -> Catalogue:
 @asynccontextmanager
 async def open_desk(folder: Path, free_port: Callable[[], int]) -> AsyncIterator[Desk]:
     """Start everything, and stop it at the end of the block."""
-    names = ("temporal", "ui", "gateway", "supplier", "payment", "carrier", "smtp", "mail")
-    settings = StackSettings(folder=folder, **{f"{name}_port": free_port() for name in names})  # type: ignore[arg-type]  # (ports only)
+    settings = on_free_ports(folder, free_port)
     whole = _collecting_until_released(read_catalogue(ROOT / "examples" / "catalogue.json"))
     sold = tuple(one for one in whole.supplier_items if one.sku != WITHOUT_SUPPLIER)
     stack = Stack(settings, whole, {supplier.supplier_id: AS_TOLD for supplier in whole.suppliers})
-    where = Addresses(
-        supplier_url=f"http://127.0.0.1:{settings.supplier_port}",
-        payment_url=f"http://127.0.0.1:{settings.payment_port}",
-        carrier_url=f"http://127.0.0.1:{settings.carrier_port}",
-        mail_url=f"http://127.0.0.1:{settings.mail_port}",
-        smtp_host="127.0.0.1",
-        smtp_port=settings.smtp_port,
-    )
+    where = outside_of(settings)
     async with AsyncExitStack() as end:
         end.enter_context(sole_owner(stack.folder))
         parts = [replace(part, start_within=300) for part in stack.parts]  # other tests may have the machine

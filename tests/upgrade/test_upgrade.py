@@ -26,6 +26,7 @@ from ledger.audit import audit
 from ledger.book import Ledger
 from tests.cli.sample_orders import read_orders
 from tests.patience import PATIENCE
+from tests.whole_stack import on_free_ports
 from workflows import backorder_contract
 from workflows.duty_workflow import SHORT_HISTORY
 from workflows.starting import start_backorder
@@ -38,8 +39,6 @@ PREVIOUS = "6e95e9dc8885eb2c57ce47ce60480535d92c89ca"
 
 UPSERT = "upsert_workflow_search_attributes_event_attributes"
 """Temporal writes each patch that a run takes into its search attribute TemporalChangeVersion."""
-
-PARTS = ("temporal", "ui", "gateway", "supplier", "payment", "carrier", "smtp", "mail")
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ async def test_what_the_previous_release_began_this_one_finishes(
 ) -> None:
     orders = [order for _, order in read_orders(EXAMPLES / "orders.csv", OrderFormat.CSV)[0]]
     began, after = orders[:8], orders[8]
-    settings = StackSettings(folder=folder / "world", **{f"{part}_port": unused_tcp_port_factory() for part in PARTS})  # type: ignore[arg-type]  # (ports only)
+    settings = on_free_ports(folder / "world", unused_tcp_port_factory)
     await asyncio.to_thread(_run_previous, previous_code, folder, settings, began)
 
     habits = TypeAdapter(dict[str, Habits]).validate_json((EXAMPLES / "simulated_suppliers.json").read_bytes())

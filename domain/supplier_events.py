@@ -90,12 +90,30 @@ class ChangeAck(Frozen):
     reason: str = ""
 
 
+class Balance(StrEnum):
+    """What a supplier says of the rest of a line after a shipment."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """Nothing more of it is shipped."""
+    UNKNOWN = "unknown"
+
+
 class NoticeLine(Frozen):
     """One line of a ship notice."""
 
     line: LineRef
     shipped: Units
     deliver_on: date | None = None
+    balance: Balance = Balance.UNKNOWN
+
+
+class NoticePurpose(StrEnum):
+    """What a ship notice is to those before it with the same shipment id."""
+
+    ORIGINAL = "original"
+    REPLACE = "replace"
+    CANCEL = "cancel"
 
 
 class ShipNotice(Frozen):
@@ -106,6 +124,7 @@ class ShipNotice(Frozen):
     shipment_id: str
     lines: tuple[NoticeLine, ...]
     tracking: str | None = None
+    purpose: NoticePurpose = NoticePurpose.ORIGINAL
 
 
 class ReceivedLine(Frozen):
@@ -129,6 +148,26 @@ class Received(Frozen):
     closes: bool = False
 
 
+class SyntaxAck(Frozen):
+    """The supplier could read a document of ours, or could not (997, TA1, CONTRL). Never that it accepts the order."""
+
+    kind: Literal["syntax_ack"] = "syntax_ack"
+    po_number: str | None = None
+    """Known to the ledger, which finds the order by the control number."""
+    control_number: int
+    """The document's, as `connectors.suppliers.interface.WireIds` had it."""
+    accepted: bool = True
+    reason: str = ""
+
+
+class Hint(Frozen):
+    """Said in passing (inventory advice, order status, invoice): shown in the order's story, and moves nothing."""
+
+    kind: Literal["hint"] = "hint"
+    po_number: str | None = None
+    what: str
+
+
 class Unmatched(Frozen):
     """Something readable that names no PO or line of ours: an incident for an operator, not a crash."""
 
@@ -137,6 +176,8 @@ class Unmatched(Frozen):
     what: str
 
 
-SupplierEvent = Annotated[OrderAck | ChangeAck | ShipNotice | Received | Unmatched, Field(discriminator="kind")]
+SupplierEvent = Annotated[
+    OrderAck | ChangeAck | ShipNotice | Received | SyntaxAck | Hint | Unmatched, Field(discriminator="kind")
+]
 supplier_event: TypeAdapter[SupplierEvent] = TypeAdapter(SupplierEvent)
 """Reads a SupplierEvent from JSON or plain data."""

@@ -12,12 +12,14 @@ from domain import allocation
 from domain.supplier_events import (
     AckLine,
     ChangeAck,
+    Hint,
     OrderAck,
     Received,
     ShipNotice,
     Split,
     SplitStatus,
     SupplierEvent,
+    SyntaxAck,
     Unmatched,
 )
 from ledger.answers import TO_COME, answer_change, still_to_come
@@ -71,6 +73,10 @@ async def _apply(
             return await ship(connection, locked, event, at=at)
         case Received():
             return await receive(connection, locked, event, at=at, prefer=prefer)
+        case SyntaxAck():
+            return Effect(outcome="could be read" if event.accepted else f"could not be read: {event.reason}")
+        case Hint():
+            return Effect(outcome=f"says in passing: {event.what}")
         case Unmatched():
             return Effect(outcome="matches nothing on the order: recorded", incidents=(event.what,))
 

@@ -76,6 +76,7 @@ from connectors.suppliers.interface import (
     LookupStatus,
     Manifest,
     Place,
+    Reply,
     Request,
     SendReceipt,
     SendResult,
@@ -249,6 +250,11 @@ class HttpConnector:
             wrong = plain_words(first["msg"].removeprefix("Value error, "))  # it may quote the message
             raise Undecodable(f"the message is not of the http profile: {where}: {wrong}") from unreadable
         return Decoded(dedupe_key=dedupe_key, events=webhook.events)
+
+    def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:
+        """The 2xx of our door is all that this profile owes."""
+        del message, ids
+        return None
 
     async def aclose(self) -> None:
         """Close connections."""

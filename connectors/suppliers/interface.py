@@ -1,18 +1,20 @@
-"""What a supplier connector is: eight methods, capabilities as data, found by entry point.
+"""What a supplier connector is: nine methods, capabilities as data, found by entry point.
 
-`render` and `decode` are pure, so they replay, fuzz and golden-test without a network. `send`, `lookup`, `poll` and
-`check` are the only I/O; each is called from one activity (or the gateway) and may be called again after a crash.
-Bytes are rendered once, stored in the ledger's outbox, and sent as stored, however often.
+`render`, `decode` and `acknowledge` are pure, so they replay, fuzz and golden-test without a network. `send`, `lookup`,
+`poll` and `check` are the only I/O; each is called from one activity (or the gateway) and may be called again after a
+crash. Bytes are rendered once, stored in the ledger's outbox, and sent as stored, however often.
+
+A connector for documents (X12, EDIFACT, cXML, CSV) is a codec and a transport: see `documents.py`.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import ClassVar, Protocol, cast
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from connectors.configuration import SettingProblem, problems
 from connectors.errors import WronglySetUp
@@ -58,9 +60,19 @@ class Capabilities(Frozen):
     lookup: bool = False
     poll: bool = False
     inbound: frozenset[Inbound] = frozenset()
+    syntax_ack: bool = False
+    """The supplier says that it could read a document (997, CONTRL, a cXML Response) before it says what it thinks."""
+    acknowledges: bool = False
+    """We owe such a word for each of the supplier's documents: `acknowledge` writes it."""
     splits: bool = False
+    """A line is answered in parts."""
     multi_po_notice: bool = False
+    """One ship notice may speak of several orders."""
+    balance_known: bool = False
+    """A ship notice says whether the rest of a line is still to come."""
     prices: bool = False
+    test_mode: bool = False
+    """Documents can be marked as a test, which the supplier reads and does not act on."""
 
 
 class Manifest(Frozen):
@@ -96,12 +108,17 @@ class Place(Frozen):
 
 
 class Change(Frozen):
-    """New quantities for lines of a placed order; lines not named stay."""
+    """New quantities for lines of a placed order, or new lines; lines not named stay."""
 
     po_number: str
     supplier_id: str
     revision: int
     lines: tuple[OrderLine, ...]
+    """With the quantity that the supplier is to have on each from now on; 0 takes the line off."""
+    before: Mapping[int, int] = Field(default_factory=dict[int, int])
+    """By line number, what was on order; a line that is not here is new."""
+    order: Place | None = None
+    """The whole order as it stands with this change, for formats that restate all of it."""
 
 
 class Cancel(Frozen):
@@ -111,17 +128,26 @@ class Cancel(Frozen):
     supplier_id: str
     revision: int
     reason: str
+    order: Place | None = None
+    """The order that is withdrawn, as it last stood, for formats that restate it."""
 
 
 Request = Place | Change | Cancel
 
 
 class WireIds(Frozen):
-    """Numbers allocated once for one operation and stored with its bytes."""
+    """What is settled once for one document and stored with its bytes."""
 
     operation_id: str
     """The idempotency key on the wire: workflow id and step, never random."""
-    control_number: int | None = None
+    control_number: int = 1
+    """Counts the documents to one supplier, from 1; each number is given once. Formats wrap it at their width."""
+    written_at: AwareDatetime = datetime(1970, 1, 1, tzinfo=UTC)
+    """When it is written: envelopes carry a date and a time."""
+
+
+FILE_NAME = "file-name"
+"""The header that names the file in which a document travels."""
 
 
 class Envelope(Frozen):
@@ -129,8 +155,9 @@ class Envelope(Frozen):
 
     operation_id: str
     po_number: str
+    """Empty for an acknowledgement of a message."""
     kind: str
-    """place, change or cancel."""
+    """place, change, cancel or acknowledge."""
     revision: int
     content_type: str
     body: bytes
@@ -186,7 +213,16 @@ class Decoded(Frozen):
     events: tuple[SupplierEvent, ...]
     issues: tuple[str, ...] = ()
     """Damage that was survived, in words."""
-    reply: bytes = b""
+
+
+class Reply(Frozen):
+    """The word that the protocol owes for a message: that it was read, never that anything was agreed to."""
+
+    content_type: str
+    body: bytes
+    headers: dict[str, str] = Field(default_factory=dict)
+    at_once: bool = False
+    """True: it goes back in the response to the very request that brought the message, and is not sent by `send`."""
 
 
 class Health(Frozen):
@@ -232,6 +268,10 @@ class Connector(Protocol):
 
     def decode(self, message: Inward) -> Decoded:
         """Pure: raw message to events. Raises: Undecodable, and nothing else, whatever the bytes."""
+        ...
+
+    def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:
+        """Pure: what we owe for a message, readable or not (997, TA1, CONTRL, Response); None when nothing is owed."""
         ...
 
     async def aclose(self) -> None:

@@ -1,0 +1,1 @@
+"""How documents travel: none of these knows what is in them."""

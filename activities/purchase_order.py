@@ -27,7 +27,7 @@ from domain.supplier_events import OrderAck, SupplierEvent
 if TYPE_CHECKING:
     from activities.world import World
     from connectors.suppliers.interface import Capabilities, Connector, Envelope, Request
-    from ledger.operations import PlannedOperation, StoredOperation
+    from ledger.operations import PlannedLine, PlannedOperation, StoredOperation
 
 
 CHASE_TRIES = 6
@@ -319,14 +319,19 @@ class PurchaseOrderActivities:
             po_number,
             can_reduce=capabilities.reduce_line,
             can_cancel=_can_cancel(capabilities),
+            says_it_could_read=capabilities.syntax_ack,
         )
 
     async def _store(self, planned: PlannedOperation, step: PurchaseOrderStep) -> None:
         from connectors.suppliers.interface import WireIds
-        from ledger import operations
+        from ledger import documents, operations
 
         connector = await self._world.supplier(planned.supplier_id)
-        envelope = connector.render(_request(planned), WireIds(operation_id=planned.operation_id))
+        numbered = await documents.number_document(
+            self._ledger, planned.supplier_id, key=f"{planned.operation_id}/number", at=step.at
+        )
+        ids = WireIds(operation_id=planned.operation_id, control_number=numbered.number, written_at=numbered.written_at)
+        envelope = connector.render(_request(planned), ids)
         await operations.store_operation(
             self._ledger,
             planned.operation_id,
@@ -339,6 +344,7 @@ class PurchaseOrderActivities:
             body=envelope.body,
             key=f"{planned.operation_id}/rendered",
             at=step.at,
+            control_number=numbered.number,
         )
 
     async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool:
@@ -424,33 +430,32 @@ def _request(planned: PlannedOperation) -> Request:
     """A planned operation in the words that connectors render."""
     from connectors.suppliers.interface import Cancel, Change, OrderLine, Place
 
-    lines = tuple(
-        OrderLine(
-            line_no=line.line_no,
-            sku=line.sku,
-            supplier_sku=line.supplier_sku,
-            description=line.description,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-        )
-        for line in planned.lines
+    def written(lines: Sequence[PlannedLine]) -> tuple[OrderLine, ...]:
+        return tuple(OrderLine.model_validate(line.model_dump()) for line in lines)
+
+    order = Place(
+        po_number=planned.po_number,
+        supplier_id=planned.supplier_id,
+        currency=planned.currency,
+        terms=planned.terms,
+        ordered_on=planned.placed_on or planned.on,
+        lines=written(planned.lines if planned.kind == "place" else planned.whole),
     )
     if planned.kind == "place":
-        return Place(
-            po_number=planned.po_number,
-            supplier_id=planned.supplier_id,
-            currency=planned.currency,
-            terms=planned.terms,
-            ordered_on=planned.on,
-            lines=lines,
-        )
+        return order
     if planned.kind == "change":
         return Change(
-            po_number=planned.po_number, supplier_id=planned.supplier_id, revision=planned.revision, lines=lines
+            po_number=planned.po_number,
+            supplier_id=planned.supplier_id,
+            revision=planned.revision,
+            lines=written(planned.lines),
+            before=planned.before,
+            order=order,
         )
     return Cancel(
         po_number=planned.po_number,
         supplier_id=planned.supplier_id,
         revision=planned.revision,
         reason="no longer needed",
+        order=order,
     )

@@ -127,6 +127,9 @@ class Supplier(Frozen):
     """A PO is released early when its stock units reach this."""
     threshold_value: Annotated[Price, Field(gt=0)] | None = None
     """A PO is released early when its value, in the supplier's currency, reaches this."""
+    read_within: Pause = timedelta(hours=4)
+    """How long after sending the supplier may take to say that it could read a document, if its protocol has such a
+    word (a 997 or a CONTRL). It says nothing of the order itself."""
     acknowledge_within: Pause = timedelta(days=1)
     """How long after sending an acknowledgement may take before it is chased."""
     chase_every: Pause = timedelta(days=1)

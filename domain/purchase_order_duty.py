@@ -97,6 +97,7 @@ def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool
         return
     elif shares_changed and (position.terms.can_reduce or position.terms.can_cancel):
         yield PurchaseOrderDuty(kind=kind.REDUCE, at=now, why="ask the supplier to take cancelled shares off")
+    yield from _unread(position)
     if position.acknowledged_at is None:
         yield from _silence(position, place)
     else:
@@ -165,6 +166,34 @@ def _silent(position: PurchaseOrderPosition) -> str:
     return (
         f"{position.supplier_name} has not acknowledged {position.po_number} and it could not be withdrawn. "
         "Call them; then resolve with 'acknowledged' if they confirm, or with 'close_short' to buy elsewhere."
+    )
+
+
+def _unread(position: PurchaseOrderPosition) -> Iterator[PurchaseOrderDuty]:
+    """No word that a document could be read: it may lie in some mailbox, where nobody will ever answer it."""
+    within = position.terms.read_within
+    if within is None:
+        return
+    for operation in position.operations:
+        need = _not_read(position, operation)
+        waits = operation.state is OperationState.DELIVERED and not (operation.read_at or operation.answered_at)
+        if operation.kind is OperationKind.PLACE and position.acknowledged_at:
+            waits = False
+        asked = need in (position.attention or "")
+        sent = operation.sent_at or operation.rendered_at
+        if waits and not asked:
+            yield PurchaseOrderDuty(kind=PurchaseOrderDutyKind.ASK_OPERATOR, at=sent + within, why=need)
+        elif asked and not waits:
+            yield PurchaseOrderDuty(
+                kind=PurchaseOrderDutyKind.STOP_ASKING, at=sent, why="the supplier spoke", need=need
+            )
+
+
+def _not_read(position: PurchaseOrderPosition, operation: OperationPosition) -> str:
+    """What an operator is asked for when no functional acknowledgement came."""
+    return (
+        f"{position.supplier_name} has not said that it could read {operation.kind} revision {operation.revision} of "
+        f"{position.po_number}. Ask them whether it arrived; then resolve with 'dismiss', or with 'withdraw'."
     )
 
 

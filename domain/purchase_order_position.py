@@ -54,6 +54,8 @@ class OperationPosition(Frozen):
     sent_at: Instant | None = None
     answered_at: Instant | None = None
     verdict: str | None = None
+    read_at: Instant | None = None
+    """The supplier said that it could read the document, or that it could not."""
 
 
 class LinePosition(Frozen):
@@ -90,9 +92,18 @@ class SupplierTerms(Frozen):
     """The connector can ask for a lower line quantity."""
     can_cancel: bool
     """The connector can ask to cancel the whole order."""
+    read_within: timedelta | None = None
+    """How long the supplier may take to say that it could read a document; None: its protocol has no such word."""
 
     @classmethod
-    def of(cls, supplier: Supplier, *, can_reduce: bool = False, can_cancel: bool = False) -> Self:
+    def of(
+        cls,
+        supplier: Supplier,
+        *,
+        can_reduce: bool = False,
+        can_cancel: bool = False,
+        says_it_could_read: bool = False,
+    ) -> Self:
         """Take them from the supplier's terms and its connector's capabilities."""
         return cls(
             acknowledge_within=supplier.acknowledge_within,
@@ -101,6 +112,7 @@ class SupplierTerms(Frozen):
             overdue_grace=supplier.overdue_grace,
             can_reduce=can_reduce,
             can_cancel=can_cancel,
+            read_within=supplier.read_within if says_it_could_read else None,
         )
 
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
-from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SplitStatus
+from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SplitStatus, SyntaxAck
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
@@ -163,6 +163,31 @@ async def answer_change(connection: Connection, locked: LockedOrder, ack: Change
             "order is taken to stand as it was.",
         )
     return Effect(outcome=f"{operation.said}: {verdict}", incidents=incidents)
+
+
+_READ = """
+    update outbox set read_at = coalesce(read_at, %(at)s), unread_because = coalesce(unread_because, %(because)s),
+           state = case when state in ('rendered', 'unknown') then 'delivered' else state end,
+           sent_at = coalesce(sent_at, %(at)s)
+    where supplier_id = %(supplier_id)s and control_number = %(number)s
+    returning kind, revision
+"""
+
+
+async def note_reading(connection: Connection, locked: LockedOrder, word: SyntaxAck, *, at: datetime) -> Effect:
+    """The supplier could read a document, or could not: so it has it, and that is all this says."""
+    order = locked.order
+    because = None if word.accepted else word.reason or "no reason given"
+    parts = {"supplier_id": order.supplier_id, "number": word.control_number, "because": because, "at": at}
+    row = await (await connection.execute(_READ, parts)).fetchone()
+    said = f"document {word.control_number}" if row is None else f"{row[0]} revision {row[1]}"
+    if word.accepted:
+        return Effect(outcome=f"could read {said}")
+    what = (
+        f"{order.supplier_name} could not read {said} of {order.po_number}: {because}. It will not act on it. Correct "
+        "the partner's profile; then resolve with 'withdraw' to buy anew, or with 'acknowledged' if they take it."
+    )
+    return Effect(outcome=f"could not read {said}: {because}", incidents=(what,))
 
 
 async def _answer_again(

@@ -3,7 +3,7 @@
 What is asked is planned here, under the locks; it takes effect by the supplier's answer (`ledger.answers`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -98,9 +98,9 @@ async def plan_reduction(
             return None
         for line in smaller:
             await write_line(fact.connection, locked.order, line)
-        lines = () if kind is OperationKind.CANCEL else tuple(_asked(line, sold[line.sku].name) for line in smaller)
+        asked = () if kind is OperationKind.CANCEL else smaller
         units = count_units(sum(line.to_reduce for line in smaller))
-        return await _revise(fact, locked, kind, *lines, why=f"{units} given back by customers", at=at)
+        return await _revise(fact, locked, kind, asked, why=f"{units} given back by customers", at=at)
 
 
 async def withdraw(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> PlannedOperation | None:
@@ -165,12 +165,12 @@ def _to_take_off(line: Line, item: SupplierItem) -> int:
     return max(0, line.total - left)
 
 
-def _asked(line: Line, name: str) -> PlannedLine:
+def _asked(line: Line, names: Mapping[str, str]) -> PlannedLine:
     return PlannedLine(
         line_no=line.line_no,
         sku=line.sku,
         supplier_sku=line.supplier_sku,
-        description=name,
+        description=names.get(line.sku, line.sku),
         quantity=(line.total - line.to_reduce) // line.unit_factor,
         unit_price=line.unit_price * line.unit_factor,
     )
@@ -205,16 +205,26 @@ async def _supersede_change(connection: Connection, po_number: str, *, at: datet
 
 
 async def _revise(
-    fact: Fact, locked: LockedOrder, kind: OperationKind, *lines: PlannedLine, why: str, at: datetime
+    fact: Fact, locked: LockedOrder, kind: OperationKind, smaller: Sequence[Line] = (), *, why: str, at: datetime
 ) -> PlannedOperation:
     """Number the new revision, keep what it asks of each line, and remember the plan for a repeat."""
     po_number, revision = locked.order.po_number, locked.order.revision + 1
+    names = {sku: sold.name for sku, sold in (await _sold(fact.connection, locked)).items()}
+    with_it = {line.line_no: line for line in smaller}
+    whole = [with_it.get(line.line_no, replace(line, to_reduce=0)) for line in locked.lines if line.total]
     await fact.connection.execute(_NEXT_REVISION, (po_number,))
     await fact.connection.execute(_REVISED, {"po_number": po_number, "revision": revision, "at": at, "why": why})
     order = await fetch_one(fact.connection, OrderToPlan, TO_PLAN, (po_number,))
     if order is None:
         raise NotFound(f"no purchase order {po_number!r} in the ledger; check the number")
-    planned = order.planned(kind, revision, at, *lines)
+    planned = order.planned(
+        kind,
+        revision,
+        at,
+        *(_asked(line, names) for line in smaller),
+        before={line.line_no: line.total // line.unit_factor for line in smaller},
+        whole=[_asked(line, names) for line in whole],
+    )
     fact.result = planned.model_dump(mode="json")
     fact.note(operation_id=planned.operation_id, text=f"Planned {kind} revision {revision}: {why}")
     return planned

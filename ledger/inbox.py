@@ -13,7 +13,7 @@ import psycopg
 
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
-from domain.supplier_events import SupplierEvent, supplier_event
+from domain.supplier_events import SupplierEvent, SyntaxAck, supplier_event
 from domain.values import Frozen
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, as_json, fetch_one
@@ -103,6 +103,7 @@ async def store_message(
         )
         inserted = await (await connection.execute(_MESSAGE, row)).fetchone()
         inbox_id = int(inserted[0]) if inserted else 0
+        events = await _with_their_orders(connection, supplier_id, events)
         named = sorted({event.po_number for event in events if event.po_number})
         found = await connection.execute(_OURS, (supplier_id, named))
         ours = {str(row[0]) for row in await found.fetchall()}
@@ -120,6 +121,26 @@ async def store_message(
             text=f"Message through the {door}: {unreadable or ', '.join(e.kind for e in events) or 'nothing to do'}"
         )
         return stored
+
+
+_NUMBERED = "select control_number, po_number from outbox where supplier_id = %s and control_number = any(%s)"
+
+
+async def _with_their_orders(
+    connection: Connection, supplier_id: str, events: Sequence[SupplierEvent]
+) -> Sequence[SupplierEvent]:
+    """A protocol's own word for "read" names a document by its number alone: find whose order that document was of."""
+    numbers = [event.control_number for event in events if isinstance(event, SyntaxAck)]
+    if not numbers:
+        return events
+    rows = await (await connection.execute(_NUMBERED, (supplier_id, numbers))).fetchall()
+    orders = {int(number): str(po_number) for number, po_number in rows}
+    return [
+        event.model_copy(update={"po_number": orders.get(event.control_number)})
+        if isinstance(event, SyntaxAck)
+        else event
+        for event in events
+    ]
 
 
 _UNAPPLIED = "select inbox_id, n from inbox_event where po_number = %s and applied_at is null order by inbox_id, n"

@@ -4,10 +4,12 @@ An operation belongs to one revision of a purchase order; placing it is revision
 (placing) and in `ledger.changes` (less of it, or none); what became of it is written by `ledger.answers`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from domain.catalogue import Supplier
 from domain.errors import NotFound
@@ -43,6 +45,12 @@ class PlannedOperation(Frozen):
     """The day it is asked, in the supplier's zone."""
     lines: tuple[PlannedLine, ...] = ()
     """PLACE: every line. CHANGE: the lines with a new total. CANCEL: none, since everything goes."""
+    before: dict[int, int] = Field(default_factory=dict)
+    """CHANGE: by line number, what was on order of each line that changes."""
+    whole: tuple[PlannedLine, ...] = ()
+    """CHANGE: every line as it stands with the change. CANCEL: every line as it last stood."""
+    placed_on: date | None = None
+    """CHANGE and CANCEL: the day the order was placed, in the supplier's zone."""
 
 
 class StoredOperation(Frozen):
@@ -76,8 +84,17 @@ class OrderToPlan(Frozen):
     frozen_at: Instant | None
     supplier: Supplier
 
-    def planned(self, kind: OperationKind, revision: int, at: datetime, *lines: PlannedLine) -> PlannedOperation:
+    def planned(
+        self,
+        kind: OperationKind,
+        revision: int,
+        at: datetime,
+        *lines: PlannedLine,
+        before: Mapping[int, int] | None = None,
+        whole: Sequence[PlannedLine] = (),
+    ) -> PlannedOperation:
         """The operation of one revision, asked at an instant."""
+        zone = ZoneInfo(self.supplier.cut_off.zone)
         return PlannedOperation(
             operation_id=operation_id(self.po_number, revision),
             kind=kind,
@@ -86,8 +103,11 @@ class OrderToPlan(Frozen):
             supplier_id=self.supplier_id,
             currency=self.currency,
             terms=self.terms,
-            on=at.astimezone(ZoneInfo(self.supplier.cut_off.zone)).date(),
+            on=at.astimezone(zone).date(),
             lines=lines,
+            before=dict(before or {}),
+            whole=tuple(whole),
+            placed_on=self.frozen_at.astimezone(zone).date() if self.frozen_at else None,
         )
 
 
@@ -125,8 +145,9 @@ async def plan_place(ledger: Ledger, po_number: str) -> PlannedOperation:
 
 # Of an older revision nothing is kept: it was planned and never written down, and the later plan stands in its place.
 _STORE = """
-    insert into outbox (operation_id, supplier_id, po_number, kind, revision, content_type, headers, body, rendered_at)
-    select %s, %s, po_number, %s, revision, %s, %s, %s, %s
+    insert into outbox (operation_id, supplier_id, po_number, kind, revision, content_type, headers, body, rendered_at,
+                        control_number)
+    select %s, %s, po_number, %s, revision, %s, %s, %s, %s, %s
     from purchase_order where po_number = %s and revision = %s for no key update
     on conflict (operation_id) do nothing
 """
@@ -145,6 +166,7 @@ async def store_operation(
     body: bytes,
     key: str,
     at: datetime,
+    control_number: int | None = None,
 ) -> None:
     """Keep the rendered bytes of an operation. The first stay, whatever a repeat brings: they may have been sent.
 
@@ -154,7 +176,7 @@ async def store_operation(
     async with ledger.fact(key=key, subject=subject, kind="rendered", at=at) as fact:
         if fact.repeated:
             return
-        content = (operation_id, supplier_id, kind, content_type, as_json(dict(headers)), body, at)
+        content = (operation_id, supplier_id, kind, content_type, as_json(dict(headers)), body, at, control_number)
         if (await fact.connection.execute(_STORE, (*content, po_number, revision))).rowcount:
             fact.note(operation_id=operation_id, text=f"Wrote down {kind} revision {revision}")
 

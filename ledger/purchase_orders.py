@@ -36,13 +36,18 @@ _LINES = """
     from po_line where po_number = %s order by line_no
 """
 _OPERATIONS = """
-    select operation_id, kind, revision, state, rendered_at, sent_at, answered_at, verdict
+    select operation_id, kind, revision, state, rendered_at, sent_at, answered_at, verdict, read_at
     from outbox where po_number = %s order by revision
 """
 
 
 async def position(
-    ledger: Ledger, po_number: str, *, can_reduce: bool = False, can_cancel: bool = False
+    ledger: Ledger,
+    po_number: str,
+    *,
+    can_reduce: bool = False,
+    can_cancel: bool = False,
+    says_it_could_read: bool = False,
 ) -> PurchaseOrderPosition:
     """Where a purchase order stands, read at one moment.
 
@@ -51,6 +56,7 @@ async def position(
         po_number: which one.
         can_reduce: the supplier's connector can ask for a lower line quantity.
         can_cancel: the supplier's connector can ask to cancel the whole order.
+        says_it_could_read: the supplier's protocol tells whether a document could be read.
 
     Raises:
         NotFound: no such purchase order.
@@ -64,7 +70,9 @@ async def position(
         lines = await fetch(connection, LinePosition, _LINES, (po_number,))
         operations = await fetch(connection, OperationPosition, _OPERATIONS, (po_number,))
     supplier = Supplier.model_validate(row.pop("supplier"))
-    terms = SupplierTerms.of(supplier, can_reduce=can_reduce, can_cancel=can_cancel)
+    terms = SupplierTerms.of(
+        supplier, can_reduce=can_reduce, can_cancel=can_cancel, says_it_could_read=says_it_could_read
+    )
     parts = {"supplier_name": supplier.name, "terms": terms, "lines": lines, "operations": operations}
     return PurchaseOrderPosition.model_validate({**row, **parts})
 

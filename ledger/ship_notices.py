@@ -1,27 +1,54 @@
 """Ship notices: goods have left the supplier. Dates move, and quantities do not."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
-from domain.supplier_events import ShipNotice
+from domain.supplier_events import Balance, NoticePurpose, ShipNotice
 from ledger.book import Connection, as_json
-from ledger.locked_orders import Effect, Line, LockedOrder, named, stock_units, write_line
-from ledger.order_lines import date_claims, mark_known
+from ledger.locked_orders import Effect, Line, LockedOrder, Order, named, stock_units, write_line
+from ledger.order_lines import date_claims, keep_only, mark_known
 from ledger.shares import LineClaim, claims_in_rank
 
 _SHIPMENT = """
     insert into journal (key, subject, kind, at, facts) values (%s, %s, 'shipment', %s, %s)
     on conflict (key) do nothing returning seq
 """
+_TOLD_LAST = """
+    select facts -> 'units' from journal
+    where subject = %s and kind = 'shipment' and facts ->> 'shipment' = %s order by seq desc limit 1
+"""
 
 
 async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, *, at: datetime) -> Effect:
-    """Goods have left the supplier: dates move, quantities do not. The same shipment counts once, however told."""
+    """Goods have left the supplier: dates move, quantities do not. The same shipment counts once, however told.
+
+    A notice that replaces or takes back an earlier one of the same shipment undoes what that one said was on its way.
+    """
     order = locked.order
+    counted = _counted(locked, notice)
     key = f"shipment/{order.supplier_id}/{notice.shipment_id}/{order.po_number}"
-    facts = as_json({"text": f"Shipment {notice.shipment_id} is on its way", "tracking": notice.tracking})
-    if await (await connection.execute(_SHIPMENT, (key, order.workflow_id, at, facts))).fetchone() is None:
+    if notice.purpose is not NoticePurpose.ORIGINAL:
+        key += f"/{notice.purpose}/{_digest(notice)}"
+    facts = {
+        "text": _SAID[notice.purpose].format(notice.shipment_id),
+        "tracking": notice.tracking,
+        "shipment": notice.shipment_id,
+        "units": {} if notice.purpose is NoticePurpose.CANCEL else counted,
+    }
+    before = await (await connection.execute(_TOLD_LAST, (order.workflow_id, notice.shipment_id))).fetchone()
+    row = (key, order.workflow_id, at, as_json(facts))
+    if await (await connection.execute(_SHIPMENT, row)).fetchone() is None:
         return Effect(outcome="repeat, counted once")
+    if notice.purpose is not NoticePurpose.ORIGINAL and before is not None and before[0]:
+        locked = await _taken_back(connection, locked, before[0])
+    if notice.purpose is NoticePurpose.CANCEL:
+        what = (
+            f"{order.supplier_name} takes back its notice of shipment {notice.shipment_id} of {order.po_number}. Ask "
+            "when the goods will come; then resolve with 'dismiss'."
+        )
+        return Effect(outcome=f"shipment {notice.shipment_id} is not on its way after all", incidents=(what,))
     if order.rejected_at or order.cancelled_at:
         what = (
             f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what "
@@ -40,11 +67,57 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
                 f"{order.po_number}. Ask {order.supplier_name} what is in it."
             )
             continue
-        lines[found.line_no] = await _on_its_way(
-            connection, locked, lines[found.line_no], units, part.deliver_on, at=at
-        )
+        line = await _on_its_way(connection, locked, lines[found.line_no], units, part.deliver_on, at=at)
+        if part.balance is Balance.CLOSED:
+            line = await _close_rest(connection, order, line, at=at)
+        lines[found.line_no] = line
     on_way = ", ".join(f"{line.in_transit} of {line.sku}" for line in lines.values() if line.in_transit)
     return Effect(outcome=f"on the way: {on_way or 'nothing that is open'}", incidents=tuple(incidents))
+
+
+_SAID = {
+    NoticePurpose.ORIGINAL: "Shipment {} is on its way",
+    NoticePurpose.REPLACE: "Shipment {} is on its way, with another content than told before",
+    NoticePurpose.CANCEL: "Shipment {} is not on its way after all",
+}
+
+
+def _counted(locked: LockedOrder, notice: ShipNotice) -> dict[str, int]:
+    """By line number, the stock units that the notice says left."""
+    counted: dict[str, int] = {}
+    for part in notice.lines:
+        line = locked.find(part.line)
+        units = None if line is None else stock_units(part.shipped, line)
+        if line is not None and units is not None:
+            counted[str(line.line_no)] = counted.get(str(line.line_no), 0) + units
+    return counted
+
+
+def _digest(notice: ShipNotice) -> str:
+    return hashlib.sha256(notice.model_dump_json().encode()).hexdigest()[:16]
+
+
+async def _taken_back(connection: Connection, locked: LockedOrder, units: Mapping[str, int]) -> LockedOrder:
+    """The order as if an earlier notice had not been. Dates stay until the next word."""
+    lines: list[Line] = []
+    for line in locked.lines:
+        off = min(line.in_transit, int(units.get(str(line.line_no), 0)))
+        changed = replace(line, in_transit=line.in_transit - off)
+        lines.append(await write_line(connection, locked.order, changed) if off else line)
+    return replace(locked, lines=tuple(lines))
+
+
+async def _close_rest(connection: Connection, order: Order, line: Line, *, at: datetime) -> Line:
+    """The supplier ships nothing more of a line than what is on its way: the rest is to be had elsewhere."""
+    gone = line.open - line.in_transit
+    if gone <= 0:
+        return line
+    kept = await keep_only(
+        connection, order, line, line.in_transit, why="are not shipped by the supplier", lost=True, at=at
+    )
+    return await write_line(
+        connection, order, replace(kept, open=line.in_transit, closed_short=line.closed_short + gone)
+    )
 
 
 async def _on_its_way(

@@ -22,7 +22,7 @@ from domain.supplier_events import (
     SyntaxAck,
     Unmatched,
 )
-from ledger.answers import TO_COME, answer_change, still_to_come
+from ledger.answers import TO_COME, answer_change, note_reading, still_to_come
 from ledger.attention import ask_operator
 from ledger.book import Connection
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
@@ -74,7 +74,7 @@ async def _apply(
         case Received():
             return await receive(connection, locked, event, at=at, prefer=prefer)
         case SyntaxAck():
-            return Effect(outcome="could be read" if event.accepted else f"could not be read: {event.reason}")
+            return await note_reading(connection, locked, event, at=at)
         case Hint():
             return Effect(outcome=f"says in passing: {event.what}")
         case Unmatched():

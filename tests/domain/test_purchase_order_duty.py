@@ -280,3 +280,32 @@ def test_sleeping_until_the_next_duty_makes_something_due(
         woken = next_duty(position, later, postponed)
         assert woken is not None
         assert woken.at <= later
+
+
+READ = TERMS.model_copy(update={"read_within": 4 * HOUR})
+
+
+def test_a_document_that_nobody_said_was_read_is_asked_about_long_before_the_order_counts_as_silent() -> None:
+    position = placed(terms=READ)
+    found = duty(position)
+    assert (found.kind, found.at) == (Kind.ASK_OPERATOR, MONDAY + 4 * HOUR)
+    assert "could read place revision 0" in found.why
+    asked = placed(terms=READ, attention=found.why)
+    assert kind_at(asked) == (Kind.CHASE, MONDAY + DAY)
+
+
+def test_who_speaks_protocols_without_that_word_is_not_asked_for_it() -> None:
+    assert kind_at(placed()) == (Kind.CHASE, MONDAY + DAY)
+
+
+@pytest.mark.parametrize("spoke", ["read_at", "answered_at"])
+def test_the_question_whether_it_was_read_is_taken_back_when_the_supplier_speaks(spoke: str) -> None:
+    need = duty(placed(terms=READ)).why
+    place = operation("place", "delivered", **{spoke: MONDAY + HOUR})
+    position = order(frozen_at=MONDAY, operations=(place,), terms=READ, attention=need)
+    found = duty(position, MONDAY + 5 * HOUR)
+    assert (found.kind, found.need) == (Kind.STOP_ASKING, need)
+
+
+def test_an_acknowledged_order_was_read() -> None:
+    assert next_duty(acknowledged(terms=READ), MONDAY + 5 * HOUR) is None

@@ -1,0 +1,236 @@
+"""What exchanging documents asks of the book: numbers, words that a document could be read, replies, cursors."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import pytest
+
+from domain.supplier_events import Balance, Hint, NoticePurpose, ShipNotice, SyntaxAck
+from ledger import documents, inbox, operations, purchase_orders
+from tests.ledger.ordering import (
+    CANCEL,
+    CHANGE,
+    MONDAY,
+    TUESDAY,
+    balanced,
+    claims,
+    hear,
+    line,
+    notice,
+    ordered,
+    outcome,
+    placed,
+    po,
+    reduction,
+    sent,
+)
+
+
+async def numbered(shop: Any, supplier_id: str = "acme", *, key: str | None = None) -> documents.Numbered:
+    return await documents.number_document(shop.ledger, supplier_id, key=key or shop.key(), at=MONDAY)
+
+
+async def test_a_document_has_one_number_however_often_it_is_asked_for(shop: Any) -> None:
+    first = await numbered(shop, key="po/PO-1/0/number")
+    again = await documents.number_document(shop.ledger, "acme", key="po/PO-1/0/number", at=TUESDAY)
+    assert again == first == documents.Numbered(number=1, written_at=MONDAY)
+    assert (await numbered(shop)).number == 2
+    assert (await numbered(shop, "bolt")).number == 1
+
+
+async def test_no_two_documents_share_a_number_however_many_are_written_at_once(shop: Any) -> None:
+    found = await asyncio.gather(*(numbered(shop) for _ in range(20)))
+    assert sorted(one.number for one in found) == list(range(1, 21))
+
+
+async def placed_as(shop: Any, control_number: int, *, delivered: bool = True) -> str:
+    """An order whose document has that number."""
+    po_number = await ordered(shop, b1=5)
+    await purchase_orders.freeze(shop.ledger, po_number, key=shop.key(), at=MONDAY)
+    planned = await operations.plan_place(shop.ledger, po_number)
+    await operations.store_operation(
+        shop.ledger,
+        planned.operation_id,
+        supplier_id="acme",
+        po_number=po_number,
+        kind=planned.kind,
+        revision=0,
+        content_type="application/edi-x12",
+        headers={},
+        body=b"ISA",
+        key=f"{planned.operation_id}/rendered",
+        at=MONDAY,
+        control_number=control_number,
+    )
+    result: Any = "delivered" if delivered else "unknown"
+    await operations.record_send(shop.ledger, planned.operation_id, key=shop.key(), at=MONDAY, result=result)
+    return po_number
+
+
+async def test_a_word_that_a_document_could_be_read_finds_its_order_by_the_number_and_agrees_to_nothing(
+    shop: Any,
+) -> None:
+    po_number = await placed_as(shop, 7)
+    applied = await hear(shop, SyntaxAck(control_number=7))
+    assert (applied.count, applied.incidents) == (1, ())
+    assert await outcome(shop) == "could read place revision 0"
+    position = await po(shop, po_number)
+    assert (position.operations[0].read_at, position.acknowledged_at) == (TUESDAY, None)
+
+
+async def test_a_document_that_was_read_has_arrived(shop: Any) -> None:
+    po_number = await placed_as(shop, 7, delivered=False)
+    await hear(shop, SyntaxAck(control_number=7))
+    assert (await po(shop, po_number)).operations[0].state == "delivered"
+
+
+async def test_a_document_that_could_not_be_read_is_an_operators(shop: Any) -> None:
+    po_number = await placed_as(shop, 7)
+    applied = await hear(shop, SyntaxAck(control_number=7, accepted=False, reason="segment BEG is missing"))
+    assert len(applied.incidents) == 1
+    position = await po(shop, po_number)
+    assert position.attention and "segment BEG is missing" in position.attention
+    assert "withdraw" in position.attention
+    assert position.acknowledged_at is None and position.operations[0].read_at == TUESDAY
+    assert await claims(shop, "b1") == [5]  # nothing is bought twice before a person has looked
+
+
+@pytest.mark.parametrize(("supplier_id", "number"), [("bolt", 7), ("acme", 8)])
+async def test_a_number_that_we_never_gave_that_supplier_is_kept_and_moves_nothing(
+    shop: Any, supplier_id: str, number: int
+) -> None:
+    po_number = await placed_as(shop, 7)
+    before = await po(shop, po_number)
+    applied = await hear(shop, SyntaxAck(control_number=number), supplier_id=supplier_id)
+    assert applied.count == 0
+    assert "no order" in await outcome(shop)
+    assert await po(shop, po_number) == before
+
+
+async def test_a_hint_is_told_in_the_story_and_moves_nothing(shop: Any) -> None:
+    po_number = await placed(shop, b1=5)
+    before = await po(shop, po_number)
+    applied = await hear(shop, Hint(po_number=po_number, what="invoice 4711 names it"))
+    assert applied.incidents == ()
+    assert await outcome(shop) == "says in passing: invoice 4711 names it"
+    assert await po(shop, po_number) == before
+
+
+async def test_a_reply_is_written_once_and_owed_until_it_was_sent(shop: Any) -> None:
+    message = await inbox.store_message(
+        shop.ledger, "acme", door="folder", dedupe_key="a", headers={}, body=b"ISA", at=MONDAY, events=[]
+    )
+    for body in (b"first", b"second"):
+        await documents.owe_reply(
+            shop.ledger,
+            "acme",
+            message.inbox_id,
+            await numbered(shop, key="reply"),
+            content_type="application/edi-x12",
+            headers={"file-name": "997.edi"},
+            body=body,
+        )
+    (owed,) = await documents.replies_owed(shop.ledger, "acme")
+    assert (owed.body, owed.control_number, owed.headers) == (b"first", 1, {"file-name": "997.edi"})
+    assert await documents.replies_owed(shop.ledger, "bolt") == []
+    for _ in range(2):
+        await documents.reply_sent(shop.ledger, owed.inbox_id, at=TUESDAY)
+    assert await documents.replies_owed(shop.ledger, "acme") == []
+
+
+async def test_a_reply_that_went_back_at_once_is_not_owed(shop: Any) -> None:
+    message = await inbox.store_message(
+        shop.ledger, "acme", door="webhook", dedupe_key="a", headers={}, body=b"<cXML/>", at=MONDAY, events=[]
+    )
+    await documents.owe_reply(
+        shop.ledger,
+        "acme",
+        message.inbox_id,
+        await numbered(shop),
+        content_type="text/xml",
+        headers={},
+        body=b"<Response/>",
+        sent=True,
+    )
+    assert await documents.replies_owed(shop.ledger, "acme") == []
+
+
+async def test_a_cursor_is_each_suppliers_own(shop: Any) -> None:
+    assert await documents.cursor(shop.ledger, "acme") is None
+    await documents.keep_cursor(shop.ledger, "acme", "a.edi", at=MONDAY)
+    await documents.keep_cursor(shop.ledger, "acme", "b.edi", at=TUESDAY)
+    assert await documents.cursor(shop.ledger, "acme") == "b.edi"
+    assert await documents.cursor(shop.ledger, "bolt") is None
+
+
+async def test_a_change_says_what_was_on_order_before_and_restates_the_whole(shop: Any) -> None:
+    po_number = await placed(shop, b1=4, b2=6)
+    await shop.cancel("b2")
+    planned = await reduction(shop, po_number, can_cancel=False)
+    assert planned is not None and planned.kind is CHANGE
+    assert planned.before == {1: 10}
+    assert [(one.line_no, one.quantity) for one in planned.lines] == [(1, 5)]  # five are the least that Acme sells
+    assert planned.whole == planned.lines
+    assert planned.placed_on == date(2026, 11, 23)
+
+
+async def test_a_cancellation_restates_what_it_takes_back(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await shop.cancel("b1")
+    planned = await sent(shop, await reduction(shop, po_number))
+    assert (planned.kind, planned.lines) == (CANCEL, ())
+    assert [(one.line_no, one.quantity) for one in planned.whole] == [(1, 10)]
+
+
+def with_balance(told: ShipNotice, balance: Balance) -> ShipNotice:
+    lines = tuple(one.model_copy(update={"balance": balance}) for one in told.lines)
+    return told.model_copy(update={"lines": lines})
+
+
+async def test_what_is_not_shipped_any_more_is_looked_for_elsewhere(shop: Any) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    await hear(shop, with_balance(notice(po_number, 6), Balance.CLOSED))
+    assert await claims(shop, "b1", "b2") == [6, 0]
+    stands = await line(shop, po_number)
+    assert (stands.open, stands.closed_short) == (6, 4)
+    assert "supply_changed" in await shop.words("backorder/b2")
+
+
+@pytest.mark.parametrize("balance", [Balance.OPEN, Balance.UNKNOWN])
+async def test_what_may_still_be_shipped_is_waited_for(shop: Any, balance: Balance) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    await hear(shop, with_balance(notice(po_number, 6), balance))
+    assert await claims(shop, "b1", "b2") == [6, 4]
+
+
+def again(told: ShipNotice, purpose: NoticePurpose) -> ShipNotice:
+    return told.model_copy(update={"purpose": purpose})
+
+
+async def test_a_notice_that_is_replaced_counts_as_told_last(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 9))
+    replaced = again(notice(po_number, 4), NoticePurpose.REPLACE)
+    await hear(shop, replaced)
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 4}]
+    await hear(shop, replaced)
+    assert await outcome(shop) == "repeat, counted once"
+    await hear(shop, again(notice(po_number, 7), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 7}]
+
+
+async def test_a_notice_that_is_taken_back_is_an_operators(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 9))
+    back = again(ShipNotice(po_number=po_number, shipment_id="s-1", lines=()), NoticePurpose.CANCEL)
+    applied = await hear(shop, back)
+    assert len(applied.incidents) == 1 and "takes back" in applied.incidents[0]
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 0}]
+    await balanced(shop)
+
+
+async def test_a_replacement_of_a_notice_that_never_came_counts(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, again(notice(po_number, 4), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 4}]

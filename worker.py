@@ -9,7 +9,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,11 @@ from activities.backorder import BackorderActivities
 from activities.errors import InTradeWords
 from activities.health import answering
 from activities.heartbeats import Heartbeats
+from activities.mailbox import MailboxActivities
 from activities.metrics import runtime
 from activities.purchase_order import PurchaseOrderActivities
 from activities.readiness import missing_to
+from activities.serving_suppliers import SupplierQueues, serving_suppliers
 from activities.settings import Settings
 from activities.sweeping import SweepActivities
 from activities.tracing import traced
@@ -36,15 +39,16 @@ from domain.errors import PromisekeeperError
 from domain.names import TASK_QUEUE
 from workflows.backorder import Backorder
 from workflows.connecting import connect
+from workflows.mailbox import SupplierMailbox
 from workflows.purchase_order import PurchaseOrder
 from workflows.sweeps import Sweep
 from workflows.tolerance import TolerantSignals
 
-WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, Sweep)
+WORKFLOWS: Sequence[type] = (Backorder, PurchaseOrder, SupplierMailbox, Sweep)
 
 PURE = (
     *("domain", "pydantic", "holidays", "tzdata", "zoneinfo"),
-    *("workflows.backorder_contract", "workflows.purchase_order_contract"),
+    *("workflows.backorder_contract", "workflows.purchase_order_contract", "workflows.mailbox_contract"),
 )
 """Modules without state or effects, shared with the workflow sandbox instead of imported anew for each workflow, which
 takes time, and a quarter of a megabyte for the models of a contract."""
@@ -52,6 +56,9 @@ takes time, and a quarter of a megabyte for the models of a contract."""
 CACHED = 500
 """Workflows a worker process keeps in memory. One that was put away is played again from its history when a message
 comes: most backorders wait for weeks, so more memory would hold little that is needed soon."""
+
+AT_ONE_SUPPLIER = 10
+"""Exchanges with one supplier that a worker process has under way at once."""
 
 STOP_WITHIN = timedelta(seconds=20)
 """What a bare worker gives steps in hand; ours read PROMISEKEEPER_STOP_WITHIN."""
@@ -62,17 +69,38 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE))
 
 
-def build_worker(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> Worker:
-    """The worker with everything it serves; used by production, the demo and the tests alike."""
-    steps = (BackorderActivities(world), PurchaseOrderActivities(world), SweepActivities(world))
-    return worker_of(
+@asynccontextmanager
+async def at_work(client: Client, world: World, *, task_queue: str = TASK_QUEUE) -> AsyncGenerator[Worker]:
+    """A worker with everything it serves, and one for each supplier's own queue; for production, demo and tests alike.
+
+    Leaving finishes what is in hand.
+    """
+    orders, mailbox = PurchaseOrderActivities(world), MailboxActivities(world)
+    steps = (BackorderActivities(world), orders, mailbox, SweepActivities(world))
+    interceptors = [Heartbeats(), InTradeWords(), TolerantSignals()]
+    worker = worker_of(
         client,
         task_queue,
         workflows=WORKFLOWS,
         activities=[step for activities in steps for step in _steps_of(activities)],
-        interceptors=[Heartbeats(), InTradeWords(), TolerantSignals()],
+        interceptors=interceptors,
         stop_within=world.settings.stop_within,
     )
+
+    def for_supplier(queue: str, rate: float | None) -> Worker:
+        return Worker(
+            client,
+            task_queue=queue,
+            activities=[orders.deliver, orders.chase, mailbox.look_into_mailbox],
+            interceptors=interceptors,
+            graceful_shutdown_timeout=world.settings.stop_within,
+            max_concurrent_activities=AT_ONE_SUPPLIER,
+            max_concurrent_activity_task_polls=2,
+            max_task_queue_activities_per_second=rate,
+        )
+
+    async with worker, serving_suppliers(SupplierQueues(client, world, task_queue, for_supplier)):
+        yield worker
 
 
 def worker_of(
@@ -111,15 +139,19 @@ async def run_until_stopped(settings: Settings, temporal: Runtime) -> None:
     client = await connect(settings.key_ring, runtime=temporal)
     world = await World.open(settings)
     try:
-        worker = build_worker(client, world, task_queue=settings.task_queue)
+        workers = list[Worker]()
 
         async def missing() -> Sequence[str]:
-            working = worker.is_running and not stop.is_set()
+            working = any(worker.is_running for worker in workers) and not stop.is_set()
             return (
                 await missing_to(client, world.ledger) if working else ["it takes no work: it is starting or stopping"]
             )
 
-        async with answering(settings.worker_health_address, missing), worker:
+        async with (
+            answering(settings.worker_health_address, missing),
+            at_work(client, world, task_queue=settings.task_queue) as worker,
+        ):
+            workers.append(worker)
             logging.info("worker ready on task queue %s", settings.task_queue)
             await stop.wait()
             logging.info("finishing what is in hand, for %s at most", settings.stop_within)

@@ -118,6 +118,10 @@ class Supplier(Frozen):
     """Entry-point name in the group `promisekeeper.connectors`."""
     connector_config: dict[str, Any] = Field(default_factory=dict)
     """What that connector's own Config model reads. A value `env:NAME` is read from the environment variable NAME."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """The most exchanges with the supplier, over all workers together; None is as many as there are."""
+    fetch_every: Pause = timedelta(minutes=1)
+    """How often messages are fetched from a supplier who leaves them in a folder or mailbox."""
     terms: ShortText = "net30"
     """Payment terms; a part of the merge key."""
     cut_off: CutOff = CutOff()

@@ -13,6 +13,9 @@ BACKORDER = "Backorder"
 PURCHASE_ORDER = "PurchaseOrder"
 """Workflow type of one purchase order."""
 
+SUPPLIER_MAILBOX = "SupplierMailbox"
+"""Workflow type of what comes from one supplier and is owed to it, apart from its orders."""
+
 SWEEP = "Sweep"
 """Workflow type of a sweep."""
 
@@ -40,6 +43,20 @@ def backorder_workflow_id(backorder_id: str) -> str:
 def purchase_order_workflow_id(po_number: str) -> str:
     """The workflow id of a purchase order."""
     return f"po/{po_number}"
+
+
+LOOK = "look"
+"""Signal to a mailbox: something came or is owed; do not wait until the next look."""
+
+
+def mailbox_workflow_id(supplier_id: str) -> str:
+    """The workflow id of a supplier's mailbox."""
+    return f"mailbox/{supplier_id}"
+
+
+def supplier_task_queue(task_queue: str, supplier_id: str) -> str:
+    """The queue of the steps that call one supplier, so that one that is slow or down holds up no other."""
+    return f"{task_queue}/supplier/{supplier_id}"
 
 
 def sweep_workflow_id(task_queue: str, kind: str) -> str:

@@ -14,6 +14,11 @@ def purchase_order_summary(po_number: str) -> str:
     return f"Purchase order {po_number}"
 
 
+def mailbox_summary(supplier_id: str) -> str:
+    """One line about a supplier's mailbox."""
+    return f"Messages of supplier {supplier_id}"
+
+
 def sweep_summary(kind: str) -> str:
     """One line about a sweep."""
     return f"Sweep: {kind.replace('-', ' ')}"
@@ -38,6 +43,15 @@ until the cut-off, sends the order once, and follows it until the last receipt.
 - To decide: *More Actions* > *Send an Update* > `resolve`, `release_now` or `hold`. *Request Cancellation* \
 withdraws it.
 - *Terminate* undoes nothing: the supplier still has the order, and a sweep starts the workflow again.
+"""
+
+MAILBOX_DETAILS = """\
+**What one supplier sends, and what its protocol is owed for it**. This workflow fetches documents where they are left \
+for us, keeps each before it is read, and tells the purchase orders concerned.
+
+- *Current Details* tells when it looked last, what could not be read, and what stands in the way.
+- To decide: *More Actions* > *Send an Update* > `resolve` with `retry` (the cause is mended: read again) or `dismiss`.
+- *Terminate* loses nothing: messages stay where they are, and a worker starts it again.
 """
 
 SWEEP_DETAILS = {

@@ -4,32 +4,24 @@ Each answers 2xx only when the message is safe in the ledger and its workflows a
 sends it again, and a repeat signals again, so a crash between storing and signalling is healed by the sender's retry.
 """
 
-import hashlib
 import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.announcing import wake_purchase_order
+from activities.inward import take_in, wake_mailbox
 from connectors.errors import ClocksApart, Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
-from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Id
 from gateway.body_limit import MIB
 from gateway.connections import Connected, Now
 from gateway.problems import Problem, ProblemKind, declared, unavailable
-from ledger import inbox, parcels
-from workflows import backorder_contract, purchase_order_contract
+from ledger import parcels
+from workflows import backorder_contract
 
 LARGEST_SUPPLIER_MESSAGE = 5 * MIB
-
-LONGEST_COMPLAINT = 500
-"""Characters of the reason why a message cannot be read."""
-
-_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
-"""Headers that may hold a secret and prove nothing later."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +51,7 @@ class Noted(Frozen):
     "/suppliers/{supplier_id}/events",
     summary="A supplier's message",
     status_code=status.HTTP_202_ACCEPTED,
+    response_model=Kept,
     response_description="It is kept, and whom it concerns is told",
     responses={
         200: {"model": Kept, "description": "It came before"},
@@ -68,8 +61,9 @@ class Noted(Frozen):
 )
 async def from_supplier(
     supplier_id: Annotated[Id, Path()], request: Request, connections: Connected, now: Now, response: Response
-) -> Kept:
-    """In the supplier's own format, signed as its connector asks."""
+) -> Kept | Response:
+    """In the supplier's own format, signed as its connector asks. Where its protocol wants an answer at once, that is
+    the body; else it is what became of the message."""
     try:
         connector = await connections.world.supplier(supplier_id)
         # only now: a body for a supplier who is not there need not arrive at all
@@ -86,40 +80,28 @@ async def from_supplier(
         raise _not_proven(
             str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here"
         ) from stranger
-    unreadable: str | None = None
-    events: tuple[SupplierEvent, ...] = ()
-    try:
-        decoded = connector.decode(message)
-        dedupe_key, events = decoded.dedupe_key, decoded.events
-    except Undecodable as undecodable:
-        unreadable, dedupe_key = _fit_to_keep(str(undecodable)), f"sha256:{hashlib.sha256(message.body).hexdigest()}"
-        log.warning("a message of supplier %s cannot be read: %s", supplier_id, unreadable)
-    stored = await inbox.store_message(
+    queue = connections.settings.task_queue
+    taken, reply = await take_in(
         connections.ledger,
+        connections.temporal,
+        connector,
         supplier_id,
+        message,
         door="webhook",
-        dedupe_key=dedupe_key,
-        headers={name: value for name, value in message.headers.items() if name not in _NEVER_KEPT},
-        body=message.body,
         at=now,
-        events=events,
-        unreadable=unreadable,
+        task_queue=queue,
     )
-    for po_number in stored.po_numbers:
-        await wake_purchase_order(
-            connections.temporal,
-            po_number,
-            purchase_order_contract.SUPPLIER_MESSAGE,
-            stored.inbox_id,
-            task_queue=connections.settings.task_queue,
-        )
-    if stored.repeated:
-        response.status_code = status.HTTP_200_OK
+    if taken.unreadable or (reply and not reply.at_once):
+        await wake_mailbox(connections.temporal, supplier_id, task_queue=queue)
+    code = status.HTTP_200_OK if taken.repeated else status.HTTP_202_ACCEPTED
+    if reply and reply.at_once:
+        return Response(reply.body, code, media_type=reply.content_type)
+    response.status_code = code
     return Kept(
-        inbox_id=stored.inbox_id,
-        repeated=stored.repeated,
-        purchase_orders=stored.po_numbers,
-        unreadable=unreadable,
+        inbox_id=taken.inbox_id,
+        repeated=taken.repeated,
+        purchase_orders=taken.po_numbers,
+        unreadable=taken.unreadable,
     )
 
 
@@ -150,12 +132,6 @@ async def from_carrier(request: Request, connections: Connected) -> Noted:
                 raise
             # The backorder has ended; the books know of the parcel, and nobody waits for it any more.
     return Noted(event_id=event.event_id)
-
-
-def _fit_to_keep(complaint: str) -> str:
-    """It may repeat a piece of the message: of any length, and with characters that no log or ledger takes."""
-    short = complaint if len(complaint) <= LONGEST_COMPLAINT else f"{complaint[:LONGEST_COMPLAINT]} ..."
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -66,6 +66,7 @@ _OWED = """
     select inbox_id, control_number, content_type, headers, body from reply
     where supplier_id = %s and sent_at is null order by inbox_id limit %s
 """
+_KEPT = "select inbox_id, control_number, content_type, headers, body from reply where inbox_id = %s"
 _SENT = "update reply set sent_at = coalesce(sent_at, %s) where inbox_id = %s"
 
 
@@ -79,8 +80,8 @@ async def owe_reply(
     headers: Mapping[str, str],
     body: bytes,
     sent: bool = False,
-) -> None:
-    """Keep the reply to a message. The first stays, whatever a repeat brings: it may have been sent.
+) -> StoredReply:
+    """Keep the reply to a message. The first stays, whatever a repeat brings: it may have been sent. Returns that one.
 
     Args:
         ledger: the ledger.
@@ -97,6 +98,10 @@ async def owe_reply(
         await connection.execute(_OWE, row)
         if sent:
             await connection.execute(_SENT, (numbered.written_at, inbox_id))
+        kept = await fetch_one(connection, StoredReply, _KEPT, (inbox_id,))
+    if kept is None:
+        raise LookupError(f"the reply to message {inbox_id} was not kept")
+    return kept
 
 
 async def replies_owed(ledger: Ledger, supplier_id: str, *, most: int = 100) -> list[StoredReply]:

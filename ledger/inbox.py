@@ -42,8 +42,8 @@ class AppliedEvents(Frozen):
 _SUPPLIER = "select from supplier where supplier_id = %s"
 _OURS = "select po_number from purchase_order where supplier_id = %s and po_number = any(%s)"
 _MESSAGE = """
-    insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable)
-    values (%s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
+    insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable, issues)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
 """
 _EVENTS = """
     insert into inbox_event (inbox_id, n, po_number, event, prefer, applied_at, outcome)
@@ -62,6 +62,7 @@ async def store_message(
     at: datetime,
     events: Sequence[SupplierEvent],
     unreadable: str | None = None,
+    issues: Sequence[str] = (),
     prefer: str | None = None,
 ) -> StoredMessage:
     """Keep a verified message, raw, with the events it was read as, in one transaction.
@@ -79,6 +80,7 @@ async def store_message(
         at: when.
         events: what it says.
         unreadable: why it could not be read, in words; then there are no events.
+        issues: damage that was survived in reading it, in words.
         prefer: the backorder that a receipt was sent to, which is served before the rank.
 
     Raises:
@@ -100,27 +102,42 @@ async def store_message(
             body,
             at,
             unreadable,
+            list(issues),
         )
         inserted = await (await connection.execute(_MESSAGE, row)).fetchone()
         inbox_id = int(inserted[0]) if inserted else 0
-        events = await _with_their_orders(connection, supplier_id, events)
-        named = sorted({event.po_number for event in events if event.po_number})
-        found = await connection.execute(_OURS, (supplier_id, named))
-        ours = {str(row[0]) for row in await found.fetchall()}
-        rows = list[tuple[Any, ...]]()
-        for n, event in enumerate(events):
-            known = event.po_number in ours
-            outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
-            content = as_json(event.model_dump(mode="json"))
-            po_number, applied_at = (event.po_number, None) if known else (None, at)
-            rows.append((inbox_id, n, po_number, content, prefer, applied_at, outcome))
-        await connection.cursor().executemany(_EVENTS, rows)
-        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=tuple(sorted(ours)))
+        po_numbers = await keep_events(connection, supplier_id, inbox_id, events, at=at, prefer=prefer)
+        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers)
         fact.result = stored.model_dump(mode="json")
         fact.note(
             text=f"Message through the {door}: {unreadable or ', '.join(e.kind for e in events) or 'nothing to do'}"
         )
         return stored
+
+
+async def keep_events(
+    connection: Connection,
+    supplier_id: str,
+    inbox_id: int,
+    events: Sequence[SupplierEvent],
+    *,
+    at: datetime,
+    prefer: str | None = None,
+) -> tuple[str, ...]:
+    """Keep what a message says, to be applied by the orders it speaks of. Returns those, which are to be told."""
+    events = await _with_their_orders(connection, supplier_id, events)
+    named = sorted({event.po_number for event in events if event.po_number})
+    found = await connection.execute(_OURS, (supplier_id, named))
+    ours = {str(row[0]) for row in await found.fetchall()}
+    rows = list[tuple[Any, ...]]()
+    for n, event in enumerate(events):
+        known = event.po_number in ours
+        outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
+        content = as_json(event.model_dump(mode="json"))
+        po_number, applied_at = (event.po_number, None) if known else (None, at)
+        rows.append((inbox_id, n, po_number, content, prefer, applied_at, outcome))
+    await connection.cursor().executemany(_EVENTS, rows)
+    return tuple(sorted(ours))
 
 
 _NUMBERED = "select control_number, po_number from outbox where supplier_id = %s and control_number = any(%s)"

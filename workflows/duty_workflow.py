@@ -243,8 +243,14 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
                 heartbeat_timeout=limits.heartbeat,
                 retry_policy=limits.retry,
                 summary=summary[:180],
+                task_queue=self._queue_of(activity),
             )
         )
+
+    def _queue_of(self, activity: Callable[[Any, Step], Awaitable[object]]) -> str | None:
+        """The task queue of a step; None is the workflow's own."""
+        del activity
+        return None
 
     async def _step_at_once(
         self, activity: Callable[[Any, Step], Awaitable[Result]], argument: Step, summary: str

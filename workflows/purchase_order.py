@@ -6,6 +6,7 @@ does the duty that is due (`domain.purchase_order_duty`) or waits for the next o
 """
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from temporalio import workflow
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         PurchaseOrderStep,
         PurchaseOrderTextStep,
     )
+    from domain import names
     from domain.purchase_order_duty import PurchaseOrderDuty, PurchaseOrderDutyKind, is_over, next_duty
     from domain.purchase_order_position import (
         OperationKind,
@@ -347,6 +349,12 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
     def _next_duty(self) -> PurchaseOrderDuty | None:
         now = workflow.now()
         return next_duty(self._standing, now, self._postponed, shares_changed=self._shares_changed)
+
+    def _queue_of(self, activity: Callable[[Any, Any], Awaitable[object]]) -> str | None:
+        """A supplier's own queue for what calls it, so that one that is slow or down holds up only its own orders."""
+        if activity not in self.NEEDS_OTHERS or self._position is None:
+            return None
+        return names.supplier_task_queue(workflow.info().task_queue, self._position.supplier_id)
 
     def _about(self, step: str) -> dict[str, Any]:
         return {"po_number": self._po_number, "key": self._key(step), "at": workflow.now()}

@@ -32,7 +32,7 @@ from gateway.app import create_app
 from gateway.connections import Connections
 from ledger import announcements, backorders, catalogue, purchase_orders
 from tests.patience import PATIENCE
-from worker import build_worker
+from worker import at_work
 from workflows import backorder_contract, purchase_order_contract
 
 SECRETS = {
@@ -288,7 +288,7 @@ async def open_shop(
         await stack.enter_async_context(app.router.lifespan_context(app))
         await stack.enter_async_context(served(app, door))
         await outside.send_webhooks_to(gateway_url)
-        await stack.enter_async_context(build_worker(env.client, world, task_queue=settings.task_queue))
+        await stack.enter_async_context(at_work(env.client, world, task_queue=settings.task_queue))
         yield Shop(
             env=env,
             client=env.client,

@@ -1,0 +1,162 @@
+"""Taking in a supplier's message, by whatever door it came: keep it raw, read it, tell whom it concerns; in that order.
+
+A crash between any two lines is healed by the message coming again: a webhook's sender repeats it, a fetched file stays
+where it is. The repeat is known by its key, counts nothing twice, and tells once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from activities.announcing import wake_purchase_order
+from domain import names
+from domain.summaries import MAILBOX_DETAILS, mailbox_summary
+from domain.supplier_events import SupplierEvent
+from domain.values import Frozen
+
+if TYPE_CHECKING:
+    from connectors.suppliers.interface import Connector, Inward, Reply
+    from ledger.book import Ledger
+
+LONGEST_COMPLAINT = 500
+"""Characters of the reason why a message cannot be read."""
+
+_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Headers that may hold a secret and prove nothing later."""
+
+log = logging.getLogger(__name__)
+
+
+class Taken(Frozen):
+    """What became of a message."""
+
+    inbox_id: int
+    """Under which it is kept, raw."""
+    repeated: bool
+    """It came before; nothing counts twice."""
+    po_numbers: tuple[str, ...] = ()
+    """The orders that were told of it."""
+    unreadable: str | None = None
+    """Why it could not be read. It is kept all the same, and people look at it; sending it again changes nothing."""
+
+
+async def take_in(
+    ledger: Ledger,
+    temporal: Client,
+    connector: Connector,
+    supplier_id: str,
+    message: Inward,
+    *,
+    door: str,
+    at: datetime,
+    task_queue: str,
+) -> tuple[Taken, Reply | None]:
+    """Take in one message, and write the word that the protocol owes for it.
+
+    Args:
+        ledger: the ledger.
+        temporal: where the orders' workflows are.
+        connector: the supplier's.
+        supplier_id: whose message it is.
+        message: as it came.
+        door: how it came: webhook, folder ...
+        at: now.
+        task_queue: of the workflows.
+
+    Returns:
+        What became of it; and the reply, if one is owed. One that does not go back at once is kept, to be sent.
+    """
+    from connectors.errors import Undecodable
+    from ledger import inbox
+
+    unreadable, issues, events = None, list[str](), tuple[SupplierEvent, ...]()
+    try:
+        decoded = connector.decode(message)
+        dedupe_key, events = decoded.dedupe_key, decoded.events
+        issues = [fit_to_keep(issue) for issue in decoded.issues]
+    except Undecodable as undecodable:
+        unreadable = fit_to_keep(str(undecodable))
+        dedupe_key = f"sha256:{hashlib.sha256(message.body).hexdigest()}"
+    if unreadable or issues:
+        log.warning("a message of supplier %s: %s", supplier_id, unreadable or "; ".join(issues))
+    stored = await inbox.store_message(
+        ledger,
+        supplier_id,
+        door=door,
+        dedupe_key=dedupe_key,
+        headers={name: value for name, value in message.headers.items() if name not in _NEVER_KEPT},
+        body=message.body,
+        at=at,
+        events=events,
+        unreadable=unreadable,
+        issues=issues,
+    )
+    for po_number in stored.po_numbers:
+        await wake_purchase_order(temporal, po_number, names.SUPPLIER_MESSAGE, stored.inbox_id, task_queue=task_queue)
+    reply = await _owed(ledger, connector, supplier_id, message, inbox_id=stored.inbox_id, at=at)
+    taken = Taken(
+        inbox_id=stored.inbox_id, repeated=stored.repeated, po_numbers=stored.po_numbers, unreadable=unreadable
+    )
+    return taken, reply
+
+
+async def _owed(
+    ledger: Ledger, connector: Connector, supplier_id: str, message: Inward, *, inbox_id: int, at: datetime
+) -> Reply | None:
+    """Write the reply once. A repeated message is answered with the reply it had."""
+    from connectors.suppliers.interface import Reply, WireIds
+    from ledger import documents
+
+    if not connector.capabilities.acknowledges:
+        return None
+    key = f"reply/{inbox_id}"
+    numbered = await documents.number_document(ledger, supplier_id, key=key, at=at)
+    ids = WireIds(operation_id=key, control_number=numbered.number, written_at=numbered.written_at)
+    reply = connector.acknowledge(message, ids)
+    if reply is None:
+        return None
+    kept = await documents.owe_reply(
+        ledger,
+        supplier_id,
+        inbox_id,
+        numbered,
+        content_type=reply.content_type,
+        headers=reply.headers,
+        body=reply.body,
+        sent=reply.at_once,
+    )
+    return Reply(content_type=kept.content_type, body=kept.body, headers=kept.headers, at_once=reply.at_once)
+
+
+async def wake_mailbox(client: Client, supplier_id: str, *, task_queue: str, look: bool = True) -> None:
+    """Have a supplier's mailbox look at once; start it if it does not run.
+
+    Args:
+        client: where it runs.
+        supplier_id: whose.
+        task_queue: of the workflows.
+        look: False: one that runs is left to its own pace.
+    """
+    await client.start_workflow(
+        names.SUPPLIER_MAILBOX,
+        {"supplier_id": supplier_id},
+        id=names.mailbox_workflow_id(supplier_id),
+        task_queue=task_queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=names.LOOK if look else None,
+        static_summary=mailbox_summary(supplier_id),
+        static_details=MAILBOX_DETAILS,
+    )
+
+
+def fit_to_keep(complaint: str) -> str:
+    """It may repeat a piece of the message: of any length, and with characters that no log or ledger takes."""
+    short = complaint if len(complaint) <= LONGEST_COMPLAINT else f"{complaint[:LONGEST_COMPLAINT]} ..."
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)

@@ -1,0 +1,35 @@
+"""What comes from a supplier apart from its orders: messages that nobody could read, and what stands in the way."""
+
+from datetime import timedelta
+
+from domain.values import Frozen, Instant
+
+SHOWN = 20
+"""Unreadable messages that are named; all are counted."""
+
+
+class UnreadableMessage(Frozen):
+    """A message that was kept and could not be read."""
+
+    inbox_id: int
+    received_at: Instant
+    why: str
+
+
+class MailboxPosition(Frozen):
+    """Where a supplier's mailbox stands, after a look."""
+
+    supplier_id: str
+    supplier_name: str
+    fetches: bool
+    """Its messages are fetched; those of others come to our door."""
+    fetch_every: timedelta
+    fetched: int = 0
+    """Messages that this look brought, those that were known already not counted."""
+    replied: int = 0
+    """Words that its protocol was owed, sent by this look."""
+    in_the_way: tuple[str, ...] = ()
+    """What was passed over or refused, in words."""
+    unreadable: tuple[UnreadableMessage, ...] = ()
+    """The oldest of those that nobody has seen to."""
+    unreadable_total: int = 0

@@ -139,7 +139,11 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
 
 
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+    """Stop them, and ask again if need be: the Temporal client tells a cancellation as a failed call, which people take
+    for one more part that is down."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, (asyncio.CancelledError, *NOT_NOW)), result

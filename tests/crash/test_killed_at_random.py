@@ -124,7 +124,8 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
                         ended[backorder_id] = position
                     else:
                         waiting.append(position)
-            assert monotonic() < deadline, [(p.backorder_id, p.status, p.attention) for p in waiting]
+            unknown = set(ids) - set(ended) - {p.backorder_id for p in waiting}
+            assert monotonic() < deadline, [*((p.backorder_id, p.status, p.attention) for p in waiting), *unknown]
             if (now := repr(waiting)) != last:
                 last, since = now, monotonic()
             elif monotonic() - since > STANDS_STILL:

@@ -42,18 +42,13 @@ class PurchaseOrderActivities:
         self._world = world
         self._ledger = world.ledger
 
-    @activity.defn(name="look_at_purchase_order")
-    async def look(self, po_number: str) -> PurchaseOrderPosition:
-        """Read where the purchase order stands."""
-        return await self._position(po_number)
-
     @activity.defn
     async def freeze(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
         """Stop collecting; later shares go to the next order. One without shares is closed, with nothing sent."""
         from ledger import purchase_orders
 
         await purchase_orders.freeze(self._ledger, step.po_number, key=step.key, at=step.at)
-        return await self._position(step.po_number)
+        return await self._told(step)
 
     @activity.defn
     async def hold(self, step: HoldStep) -> PurchaseOrderPosition:
@@ -95,7 +90,7 @@ class PurchaseOrderActivities:
         )
         if planned:
             await self._store(planned, step)
-        return await self._position(step.po_number)
+        return await self._told(step)
 
     @activity.defn
     async def withdraw(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:

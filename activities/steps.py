@@ -41,6 +41,8 @@ class SourceStep(BackorderStep):
 
     sku: str = ""
     """Those who need the same are sourced together. Steps of release 0.1 do not say it."""
+    last_sourced_at: Instant | None = None
+    """The search before this one, as far as the workflow knows: what makes it another step than that."""
 
 
 class DutyStep(BackorderStep):

@@ -37,8 +37,8 @@ AT_ONCE = 20
 """Requests under way at once."""
 DISMISSED_FOR = timedelta(days=1)
 """How long a workflow leaves an operator in peace who dismissed what is still needed."""
-TRIES = 3
-"""How often a page is tried as a whole. From then on, what cannot be seen to is a person's, and holds up no other."""
+PAUSES = (1, 4, 0)
+"""Seconds after each try at what failed. From then on it is a person's, and holds up no other."""
 IDS_IN_A_QUERY = 100
 """Business ids have 80 characters, and a query should stay far below the server's limits."""
 
@@ -308,30 +308,32 @@ async def _described(client: Client, workflow_id: str) -> WorkflowExecutionDescr
 
 
 async def _each(do: Callable[[str], Awaitable[None]], ids: Iterable[str], *, at_once: int = AT_ONCE) -> list[Finding]:
-    """Do it for each. One for which it cannot be done keeps no other waiting.
+    """Do it for each. One for which it cannot be done keeps no other waiting, and is tried again after all others.
 
     Returns:
-        Those for which it failed, once the page was tried often enough.
-
-    Raises:
-        Exception: the first failure, when all others were seen to: the page is tried again.
+        Those for which it failed each time.
     """
     gate = asyncio.Semaphore(at_once)
-    failed: list[tuple[str, Exception]] = []
+    failed = dict[str, Exception]()
 
     async def one(of: str) -> None:
         async with gate:
             try:
                 await do(of)
             except Exception as failure:  # noqa: BLE001 - whatever it is: it is told of below
-                failed.append((of, failure))
+                failed[of] = failure
 
-    await asyncio.gather(*(one(of) for of in ids))
-    if failed and activity.info().attempt < TRIES:
-        raise failed[0][1]
+    left = list(ids)
+    for pause in PAUSES:
+        failed.clear()
+        await asyncio.gather(*(one(of) for of in left))
+        if not failed:
+            break
+        left = list(failed)
+        await asyncio.sleep(pause)
     return [
         Finding(what=_business_id(of), said=f"could not be seen to ({_in_short(why)}); the next sweep tries again")
-        for of, why in failed
+        for of, why in failed.items()
     ]
 
 

@@ -39,14 +39,14 @@ class Batches(Generic[Item]):
         await done
 
     async def _work_off(self, group: str) -> None:
-        while waiting := self._waiting[group]:
-            batch, self._waiting[group] = waiting[: self._most], waiting[self._most :]
-            try:
+        batch: list[tuple[Item, asyncio.Future[None]]] = []
+        try:
+            while waiting := [one for one in self._waiting[group] if not one[1].cancelled()]:
+                batch, self._waiting[group] = waiting[: self._most], waiting[self._most :]
                 await self._do(batch)
-            finally:  # also when the process ends in between: nobody is left waiting
-                for _, done in batch:
-                    done.cancel()
-        del self._waiting[group]
+        finally:  # also when the process ends in between: nobody is left waiting
+            for _, done in [*batch, *self._waiting.pop(group)]:
+                done.cancel()
 
     async def _do(self, batch: list[tuple[Item, asyncio.Future[None]]]) -> None:
         try:
@@ -56,7 +56,8 @@ class Batches(Generic[Item]):
                 _tell(batch[0][1], error)
                 return
             for one in batch:
-                await self._do([one])
+                if not one[1].cancelled():  # whoever asked may have gone away meanwhile
+                    await self._do([one])
         else:
             for _, done in batch:
                 _tell(done)

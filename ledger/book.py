@@ -4,7 +4,8 @@ A fact is one business event in one transaction. Its journal row is written firs
 waits on the unique index and then finds the fact done: every write is at-least-once in, exactly-once in effect. Rules
 and quantities live in the other modules of `ledger/`; nothing here knows what a purchase order is.
 
-Lock order, everywhere: item rows of the SKUs concerned (sorted) -> purchase_order -> po_line -> backorder -> the rest.
+Lock order, everywhere: item rows of the SKUs concerned (sorted) -> purchase_order (a search that joins several takes
+them by supplier id) -> po_line -> backorder -> the rest.
 Every change of a quantity of a SKU happens under its item row, so a backorder's quantities are touched only under the
 lock of its SKU; what is no quantity (promise, attention, a requested cancel) needs the backorder's row alone.
 """

@@ -89,6 +89,7 @@ async def source_together(ledger: Ledger, asked: Sequence[Asked]) -> None:
 
     Raises:
         NotFound: one of them is not in the ledger, or not of the first one's SKU; nothing was written.
+        OutOfOrder: they cannot be served in one transaction; nothing was written.
     """
     named = {one.key: (backorder_workflow_id(one.backorder_id), one.at) for one in asked}
     async with ledger.facts(named, kind="sourced") as facts:
@@ -123,6 +124,10 @@ async def search(connection: Connection, asked: Sequence[Asked]) -> dict[str, st
             unsourced[one.backorder_id], said[one.key] = await found.supply(one, needed)
     await found.write()
     return said
+
+
+class OutOfOrder(Exception):
+    """A batch that holds one supplier's order needs another's that comes before it; one by one they need one each."""
 
 
 class _Need(NamedTuple):
@@ -219,10 +224,16 @@ class _Search:
         return _Part(backorder_id, line.po_number, units, line.expected_on, line.confirmed)
 
     async def _join(self, asked: Asked, best: Candidate, units: int) -> _Part:
+        """Join the supplier's collecting order, or open one. From here to the commit that order is locked.
+
+        Others who search meanwhile, for other SKUs, may need the same two orders; so all take them by supplier id.
+        """
         supplier = best.supplier
         owed_by = backorder_workflow_id(asked.backorder_id)
         po = self._orders.get(supplier.supplier_id)
         if po is None:
+            if any(supplier.supplier_id < locked for locked in self._orders):
+                raise OutOfOrder(supplier.supplier_id)
             po = await collecting_po(self._connection, supplier, owed_by, asked.at)
             self._orders[supplier.supplier_id] = po
         merged = merge_into(po, best, units, owed_by, asked.at)

@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.backorder_story import current_details
     from workflows.durably import reason_of, run_to_completion, text_of
-    from workflows.duty_workflow import ASK_AGAIN_AFTER, SHORT_HISTORY, Asked, DutyWorkflow
+    from workflows.duty_workflow import ASK_AGAIN_AFTER, OWED_WORDS, Asked, DutyWorkflow
 
 CANCELLED_IN_UI = CancelRequest(by=CancelledBy.SELLER, reason="cancelled in the Temporal UI")
 
@@ -194,7 +194,7 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
     def _stand(self, position: BackorderPosition) -> None:
         """Take it in. Words it still owes are of a step whose task was lost, so that nothing else would tell them."""
         super()._stand(position)
-        if position.unannounced and workflow.patched(SHORT_HISTORY):
+        if position.unannounced and workflow.patched(OWED_WORDS):
             self._look_again = True
 
     async def _look(self) -> None:
@@ -290,7 +290,8 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
         if kind in with_duty:
             return await self._step(with_duty[kind], DutyStep(**self._about(kind), duty=duty), about)
         if kind is DutyKind.SOURCE:
-            return await self._step(Do.source, SourceStep(**self._about(kind), sku=self._standing.sku), about)
+            sku, before = self._standing.sku, self._standing.last_sourced_at
+            return await self._step(Do.source, SourceStep(**self._about(kind), sku=sku, last_sourced_at=before), about)
         plain = {
             DutyKind.SETTLE: Do.settle_payments,
             DutyKind.REFUND: Do.refund,

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -200,7 +199,6 @@ async def killed_world(
         try:
             await supervisor.start()
             watching = asyncio.create_task(supervisor.watch())
-            watching.add_done_callback(partial(_end_with_it, asyncio.current_task()))
             where = outside_of(settings)
             async with World(where) as outside:
                 world = KilledWorld(stack, supervisor, outside, told, gates)
@@ -215,12 +213,6 @@ async def killed_world(
                 with suppress(asyncio.CancelledError):
                     await watching
             await supervisor.stop()
-
-
-def _end_with_it(trial: asyncio.Task[None] | None, watching: asyncio.Task[None]) -> None:
-    """Nobody starts the dead again, so what waits for them would wait for ever. The end of `killed_world` says why."""
-    if trial and not watching.cancelled():
-        trial.cancel()
 
 
 def _behind(gate: threading.Event, part: Part) -> Part:

@@ -124,7 +124,8 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
                         ended[backorder_id] = position
                     else:
                         waiting.append(position)
-            assert monotonic() < deadline, [(p.backorder_id, p.status, p.attention) for p in waiting]
+            unknown = set(ids) - set(ended) - {p.backorder_id for p in waiting}
+            assert monotonic() < deadline, [*((p.backorder_id, p.status, p.attention) for p in waiting), *unknown]
             if (now := repr(waiting)) != last:
                 last, since = now, monotonic()
             elif monotonic() - since > STANDS_STILL:
@@ -139,7 +140,11 @@ async def _all_ended(world: KilledWorld, ids: Sequence[str], progress: Progress)
 
 
 async def _stopped(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+    """Stop them, and ask again if need be: the Temporal client tells a cancellation as a failed call, which people take
+    for one more part that is down."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=1)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, (asyncio.CancelledError, *NOT_NOW)), result

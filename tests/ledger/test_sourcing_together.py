@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from domain.errors import NotFound
+from domain.supplier_events import OrderAck
 from ledger import catalogue, purchase_orders, sourcing
 from ledger.batches import Batches
 from ledger.book import Ledger
-from ledger.sourcing import Asked, Sourcing, source_together
+from ledger.sourcing import Asked, OutOfOrder, Sourcing, source_together
 from tests.ledger.conftest import CATALOGUE, NOW, Shop
+from tests.ledger.ordering import hear, placed
 
 WANTED = {"a": 1, "b": 4, "c": 2, "d": 7, "e": 1, "f": 3}
 
@@ -91,6 +93,19 @@ async def test_an_unknown_one_stops_all(shop: Any) -> None:
     assert await shop.rows("select * from journal where kind = 'sourced'") == []
 
 
+async def test_two_orders_are_locked_in_one_order_only_else_each_is_served_by_itself(shop: Any) -> None:
+    po_number = await placed(shop, b1=1)
+    await hear(shop, OrderAck(po_number=po_number, accepted=False))  # so that b1 goes to Bolt, and others to Acme
+    await shop.accept("b2", "LAMP", 1)
+    asked = [Asked(one, f"{one}/again", NOW) for one in ("b1", "b2")]
+    with pytest.raises(OutOfOrder):
+        await source_together(shop.ledger, asked)
+    assert await shop.rows("select * from journal where key in ('b1/again', 'b2/again')") == []
+    searches = Sourcing(shop.ledger)
+    await asyncio.gather(*(searches.source(one, sku="LAMP", key=key, at=NOW) for one, key, _ in asked))
+    assert [(await shop.position(one)).claims[0].supplier_id for one in ("b1", "b2")] == ["bolt", "acme"]
+
+
 async def test_those_who_ask_at_once_share_transactions(shop: Any) -> None:
     ids = [f"b{n}" for n in range(40)]
     for one in ids:
@@ -141,3 +156,32 @@ async def test_who_goes_away_does_not_stop_the_others() -> None:
     going.set()
     await stays
     assert (await asyncio.gather(gone, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
+async def test_nobody_works_for_those_who_went_away() -> None:
+    runs: list[list[int]] = []
+    going = asyncio.Event()
+
+    async def run(items: Any) -> None:
+        runs.append(list(items))
+        await going.wait()
+        raise ValueError
+
+    batches = Batches[int](run, most=9)
+    asked = [asyncio.create_task(batches.add("group", n)) for n in range(6)]
+    await asyncio.sleep(0)
+    for gone in asked[1:5]:
+        gone.cancel()
+    going.set()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert runs == [[0, 5], [0], [5]]
+
+
+async def test_when_the_process_ends_nobody_is_left_waiting() -> None:
+    async def run(_: Any) -> None:
+        raise asyncio.CancelledError
+
+    batches = Batches[int](run, most=1)
+    asked = [asyncio.create_task(batches.add("group", n)) for n in range(3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError] * 3

@@ -15,7 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).with_name("fingerprint.txt")
 
-WORKFLOWS = ("workflows/backorder.py", "workflows/purchase_order.py", "workflows/duty_workflow.py")
+WORKFLOWS = (
+    *("workflows/backorder.py", "workflows/purchase_order.py", "workflows/duty_workflow.py"),
+    "workflows/sweeps.py",
+)
 RULES = ("domain/duties.py", "domain/backorder_duty.py", "domain/purchase_order_duty.py")
 
 COMMANDS = frozenset(

@@ -17,7 +17,9 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import WorkflowHandle
 
-from activities.steps import HoldStep
+from activities.steps import CancelStep, DutyStep, HoldStep, SourceStep
+from domain.backorder_duty import Duty, DutyKind
+from domain.backorder_position import CancelledBy
 from ledger import purchase_orders
 from ledger.announcements import owe, owed_total
 from tests.workflows.shop import Shop
@@ -145,6 +147,25 @@ async def test_what_a_lost_task_left_in_the_books_swallows_no_other_decision(sho
         keys = [row[0] for row in await (await connection.execute(query, (f"po/{po_number}/hold/%",))).fetchall()]
     assert len(keys) == 2
     assert all(re.fullmatch(r".*/[0-9a-f-]{8}\.1\.[0-9a-f]{8}", key) for key in keys), keys
+
+
+def test_the_same_step_taken_again_later_has_the_same_key_and_no_key_tells_of_a_person() -> None:
+    now, later = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+    def promise(at: datetime, why: str = "promise a date") -> str:
+        duty = Duty(kind=DutyKind.PROMISE, at=at, why=why)
+        return keyed_by_content(DutyStep(backorder_id="b1", key="k", at=at, duty=duty)).key
+
+    def cancel(reason: str) -> str:
+        step = CancelStep(backorder_id="b1", key="k", at=now, by=CancelledBy.CUSTOMER, reason=reason)
+        return keyed_by_content(step).key
+
+    def search(last: datetime | None) -> str:
+        return keyed_by_content(SourceStep(backorder_id="b1", key="k", at=now, last_sourced_at=last)).key
+
+    assert promise(now) == promise(later) != promise(now, "promise another")
+    assert cancel("moved to 5 Elm Street") == cancel("changed my mind")
+    assert search(None) == search(None) != search(now)
 
 
 async def test_what_a_lost_task_owes_is_told_by_the_next(shop: Shop) -> None:

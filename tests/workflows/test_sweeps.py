@@ -196,6 +196,7 @@ async def test_one_that_cannot_be_started_again_holds_up_no_other_and_is_a_perso
     assert [(one.what, one.said) for one in swept.asks] == [
         (shop.backorder_id(1), "could not be seen to (ValidationError); the next sweep tries again")
     ]
+    assert [one.what for one in swept.mended] == [shop.backorder_id(2)]
     await runs(shop, shop.backorder(2))
     assert (await shop.backorder(1).describe()).status is WorkflowExecutionStatus.TERMINATED
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 ENVIRONMENT_PREFIX = "env:"
@@ -27,14 +27,21 @@ def variable(setting: object) -> str | None:
     return name if _VARIABLE.fullmatch(name) else None
 
 
+class SeveralLines:
+    """Marks a setting that may hold line breaks, as keys in files do: `key: Annotated[SecretStr, SeveralLines()]`."""
+
+
 class ConnectorConfig(BaseModel):
-    """Base of every connector's settings. Unknown settings are refused, since a misspelt one would be silently lost."""
+    """Base of every connector's settings, and of settings within settings (those are told apart by `kind`).
+
+    Unknown settings are refused, since a misspelt one would be silently lost.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _from_environment(cls, value: object) -> object:
+    def _from_environment(cls, value: object, about: ValidationInfo) -> object:
         if isinstance(value, str) and value.startswith(ENVIRONMENT_PREFIX):
             name = variable(value)
             if name is None:
@@ -42,10 +49,15 @@ class ConnectorConfig(BaseModel):
             value = os.environ.get(name)
             if not value:
                 raise ValueError("is not set in this process; set that variable")
-        if isinstance(value, str) and not value.isprintable():
+        if isinstance(value, str) and not (value.isprintable() or cls._may_hold_lines(value, about)):
             # a line break at the end of a secret that was read from a file, mostly
             raise ValueError("holds a line break or another character that cannot be printed; take it out")
         return value
+
+    @classmethod
+    def _may_hold_lines(cls, value: str, about: ValidationInfo) -> bool:
+        marks = cls.model_fields[about.field_name].metadata if about.field_name else []
+        return any(isinstance(mark, SeveralLines) for mark in marks) and "".join(value.split()).isprintable()
 
 
 class SettingProblem(NamedTuple):

@@ -76,21 +76,24 @@ class FolderConfig(FilesConfig):
 
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
-_WHOLE_KEY = re.compile(r"(?:^|\s)(ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+)\s+(AAAA[A-Za-z0-9+/=]+)(?:\s|$)")
+_WHOLE_KEY = re.compile(r"(?:^|\s)(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa)\s+(AAAA[A-Za-z0-9+/=]+)(?:\s|$)")
 
 
-def _fingerprint(key: str) -> str:
-    """The fingerprint of a key that is given so, or as a line of known_hosts (as ssh-keyscan prints it)."""
+def _host_key(key: str) -> str:
+    """A fingerprint, after the kind of key if a line of known_hosts is given: `ssh-ed25519 SHA256:...`."""
     if _FINGERPRINT.fullmatch(key):
         return key.rstrip("=")
     whole = _WHOLE_KEY.search(key)
     if whole is None or key.startswith("@"):
-        raise ValueError("must be SHA256:... or a line of known_hosts; ssh-keyscan HOST prints it, ask the partner")
+        raise ValueError(
+            "must be SHA256:... or a line of known_hosts with an ed25519, ecdsa or rsa key; `ssh-keyscan HOST` prints "
+            "it, but ask the partner whether it is theirs"
+        )
     try:
         blob = base64.b64decode(whole[2], validate=True)
     except binascii.Error as cut:
         raise ValueError("is a line of known_hosts that is cut or damaged; copy it again") from cut
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"{whole[1]} SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def _several(keys: object) -> object:
@@ -107,7 +110,7 @@ def _at_least_one(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 HostKeys = Annotated[
-    tuple[Annotated[str, AfterValidator(_fingerprint)], ...], AfterValidator(_at_least_one), BeforeValidator(_several)
+    tuple[Annotated[str, AfterValidator(_host_key)], ...], AfterValidator(_at_least_one), BeforeValidator(_several)
 ]
 
 
@@ -173,7 +176,11 @@ def _kind(settings: object) -> object:
 TransportConfig = Annotated[
     Annotated[FolderConfig, Tag("folder")] | Annotated[SftpConfig, Tag("sftp")] | Annotated[HttpsConfig, Tag("https")],
     # not by the name of the field: pydantic wants one that no validator touches, and `env:NAME` is a validator
-    Discriminator(_kind),
+    Discriminator(
+        _kind,
+        custom_error_type="no_such_transport",
+        custom_error_message="must have a kind, which is folder, sftp or https",
+    ),
 ]
 
 

@@ -96,7 +96,7 @@ async def meeting(request: pytest.FixtureRequest, folders: Path) -> AsyncIterato
 
 def document(name: str = "PO-1.edi", body: bytes = b"ISA*00~") -> Envelope:
     return Envelope(
-        operation_id=f"po/{name}/place",
+        operation_id="po/PO-1/place",
         po_number="PO-1",
         kind="place",
         revision=0,

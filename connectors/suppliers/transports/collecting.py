@@ -12,6 +12,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
@@ -207,7 +208,8 @@ class Inbox:
             kept = f"{kept}.{self._token}"
             await self._files.rename(path, kept)
         said = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC: {original_name(name)} {reason}\n"
-        await self._files.write(f"{kept}{_REASON}", said.encode())
+        with suppress(FileExistsError):  # left from the last time, when only the file was taken away
+            await self._files.write(f"{kept}{_REASON}", said.encode())
 
     async def _standing_refusals(self) -> list[str]:
         """Refused files are told of until somebody has looked at them and taken them away."""

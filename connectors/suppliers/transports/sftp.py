@@ -21,6 +21,9 @@ try:
 except ImportError as absent:
     raise WronglySetUp("SFTP needs the package asyncssh; install promisekeeper[sftp]") from absent
 
+asyncssh.set_log_level("WARNING")  # else it tells of every step of every connection
+asyncssh.set_sftp_log_level("WARNING")
+
 T = TypeVar("T")
 
 PIECE = 256 * 1024
@@ -191,8 +194,9 @@ class _RemoteFiles:
         return body[:most]
 
     async def write(self, path: str, body: bytes) -> None:
-        with _as_os_errors():
+        async with self._new(path):
             file = await self._soon(self._client.open(path, "xb"))
+        with _as_os_errors():
             try:
                 for start in range(0, len(body), PIECE):
                     await self._soon(file.write(body[start : start + PIECE], start))
@@ -205,14 +209,20 @@ class _RemoteFiles:
             await self._soon(file.close())
 
     async def rename(self, old: str, new: str) -> None:
+        async with self._new(new):
+            await self._soon(self._client.rename(old, new))
+
+    @asynccontextmanager
+    async def _new(self, path: str) -> AsyncGenerator[None]:
+        """Around what makes something new there, and replaces nothing."""
         try:
             with _as_os_errors():
-                await self._soon(self._client.rename(old, new))
+                yield
         except (FileNotFoundError, FileExistsError, ConnectionError, TimeoutError):
             raise
         except OSError as failure:
             # Version 3 has no word for "is there already": servers say "failure", and some "permission denied".
-            if await self._is_there(new):
+            if await self._is_there(path):
                 raise FileExistsError(str(failure)) from failure
             raise
 
@@ -232,15 +242,8 @@ class _RemoteFiles:
             await self._soon(self._client.remove(path))
 
     async def make_folder(self, path: str) -> None:
-        try:
-            with _as_os_errors():
-                await self._soon(self._client.mkdir(path))
-        except (ConnectionError, TimeoutError):
-            raise
-        except OSError as failure:
-            if await self._is_there(path):
-                raise FileExistsError(str(failure)) from failure
-            raise
+        async with self._new(path):
+            await self._soon(self._client.mkdir(path))
 
     async def remove_folder(self, path: str) -> None:
         with _as_os_errors():

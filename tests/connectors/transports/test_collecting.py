@@ -163,6 +163,13 @@ async def test_too_large_a_file_is_moved_aside_and_told_of_until_it_is_gone(meet
     assert (brought(after), after.issues) == ([("big.edi", b"x" * 101)], ())
 
 
+async def test_a_file_that_is_moved_back_too_early_is_refused_again(meeting: Meeting) -> None:
+    meeting.partner_puts("big.edi", b"x" * 101)
+    first = await meeting.open(largest_bytes=100).poll(None)
+    (meeting.inbox / "refused/big.edi").rename(meeting.inbox / "big.edi")
+    assert (await meeting.open(largest_bytes=100).poll(None)).issues == first.issues
+
+
 async def test_two_refused_files_of_one_name_are_both_kept(meeting: Meeting) -> None:
     for _ in range(2):
         meeting.partner_puts("big.edi", b"x" * 101)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from connectors.errors import Undecodable
 from connectors.words import plain_words
 
-LARGEST_DOCUMENT = 5_000_000
-"""Bytes that are read: an order or answer of some 30,000 lines."""
+LARGEST_DOCUMENT = 5 * 1024 * 1024
+"""Bytes that are read, as many as a transport takes: an answer of some 30,000 lines."""
 
 MOST_INTERCHANGES = 1000
 """In one file; a mailbox that was not emptied for long holds tens."""

@@ -51,9 +51,7 @@ def order_answer(reading: Reading) -> list[SupplierEvent]:
         case OrderMeaning.HELD if not detailed:
             return [reading.unmatched(po_number, f"holds {po_number}: ask why, and until when. {words}")]
         case OrderMeaning.LINES if not lines and code != "AE":
-            return [
-                reading.unmatched(po_number, f"answers {po_number} with changes ({code}), and names none: ask which")
-            ]
+            return [reading.unmatched(po_number, f"changes {po_number} ({code}), and names no line: ask which")]
         case _:
             pass
     known, problems = _answered(reading, lines, PO1, days, restated=meaning is not OrderMeaning.ACCEPTED)

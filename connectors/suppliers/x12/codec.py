@@ -147,7 +147,7 @@ class X12Codec:
                     understood += self._read_set(one, found, issues, fallback)
         if not understood:
             said = issues.all()
-            raise Undecodable(f"nothing of it can be read: {said[-1] if said else 'it holds no document'}")
+            raise Undecodable(plain_words(f"nothing of it can be read: {said[-1] if said else 'it holds no document'}"))
         return found
 
     def _read_answers(self, interchange: Interchange, found: _Read, issues: Issues) -> int:

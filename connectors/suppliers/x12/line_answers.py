@@ -51,7 +51,7 @@ def loops(body: Sequence[Segment], tag: str) -> tuple[Sequence[Segment], list[Lo
     """The segments before the first line, and the lines; what comes from CTT on belongs to none."""
     end = next((n for n, segment in enumerate(body) if segment.tag == "CTT"), len(body))
     starts = [n for n, segment in enumerate(body[:end]) if segment.tag == tag]
-    ends = [*starts[1:], end]
+    ends = [*starts[1:], end][: len(starts)]
     lines = [Loop(body[start], body[start + 1 : stop]) for start, stop in zip(starts, ends, strict=True)]
     return body[: starts[0] if starts else end], lines
 
@@ -77,6 +77,8 @@ class LineReader:
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
         self.ref: LineRef = reading.line(number, reading.items(head, place.items))
+        if self.ref == LineRef():
+            raise Unreadable(f"{self.where} names neither a line nor an item that we know the qualifier of")
         self.unit = head.at(place.unit).split(">")[0].split(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)

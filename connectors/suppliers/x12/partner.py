@@ -83,17 +83,24 @@ _BALANCES = {
     **dict.fromkeys(("ID", "IR", "CC", "CP"), Balance.CLOSED),
 }
 
-_NAMED_ENDS = {"LF": "\n", "CR": "\r", "CRLF": "\r\n"}
+_CONTROLS = {"FS": "\x1c", "GS": "\x1d", "RS": "\x1e", "US": "\x1f"}
+_LINE_ENDS = {"LF": "\n", "CR": "\r", "CRLF": "\r\n"}
 
 
 def _delimiter(value: str) -> str:
+    if value in _CONTROLS:
+        return value
     if len(value) != 1 or not value.isascii() or value.isalnum() or value in " .-+,'\"":
-        raise ValueError("is one character that data hold rarely, and no letter, digit, blank, or one of . - + , ' \"")
+        raise ValueError("is FS, GS, RS, US or one character, and no letter, digit, blank, or one of . - + , ' \"")
     return value
 
 
 def _terminator(value: str) -> str:
-    return value if value in _NAMED_ENDS else _delimiter(value)
+    return value if value in _LINE_ENDS else _delimiter(value)
+
+
+def _character(delimiter: str) -> str:
+    return _CONTROLS.get(delimiter) or _LINE_ENDS.get(delimiter, delimiter)
 
 
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
@@ -145,7 +152,7 @@ class X12Partner(ConnectorConfig):
     repetition_separator: Delimiter = "^"
     """Written from version 00402 on."""
     segment_terminator: Terminator = "~"
-    """A character, or LF, CR, CRLF."""
+    """A character, or LF, CR, CRLF; any delimiter may be one of the control characters FS, GS, RS, US."""
     line_per_segment: bool = False
     """A line end behind each terminator, for people."""
     character_set: Literal["ascii", "latin-1", "utf-8"] = "ascii"
@@ -212,9 +219,7 @@ class X12Partner(ConnectorConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        written = [self.element_separator, self.component_separator, self.end]
-        if self.repeats:
-            written.append(self.repetition_separator)
+        written = self.delimiters
         if len(set(written)) < len(written):
             raise ValueError("the delimiters must differ from each other")
         for name in (self.our_id, self.partner_id, self.gs_sender, self.gs_receiver):
@@ -225,9 +230,11 @@ class X12Partner(ConnectorConfig):
         return self
 
     @property
-    def end(self) -> str:
-        """What ends a segment."""
-        return _NAMED_ENDS.get(self.segment_terminator, self.segment_terminator)
+    def delimiters(self) -> list[str]:
+        """As characters: of elements, components, segments, and repetitions where there are any."""
+        repetition = [self.repetition_separator] if self.repeats else []
+        named = [self.element_separator, self.component_separator, self.segment_terminator, *repetition]
+        return list(map(_character, named))
 
     @property
     def repeats(self) -> bool:

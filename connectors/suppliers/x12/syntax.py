@@ -20,6 +20,9 @@ LARGEST_DOCUMENT = 5 * 1024 * 1024
 MOST_INTERCHANGES = 1000
 """In one file; a mailbox that was not emptied for long holds tens."""
 
+MOST_SETS = 5000
+"""Groups and sets of one interchange."""
+
 MOST_ISSUES = 50
 """Issues that are told one by one."""
 
@@ -110,7 +113,9 @@ class Interchange:
 
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-_START = re.compile(r"ISA(?P<element>[^A-Za-z0-9\s])")
+_BLANK = " \t\r\n"
+"""Between segments. Not what `str.strip` takes for blank: separators of old are control characters, FS to US."""
+_START = re.compile(rf"ISA(?P<element>[^A-Za-z0-9{_BLANK}])")
 _GROUPS_OF = {
     "850": "PO", "855": "PR", "860": "PC", "865": "CA", "856": "SH", "846": "IB", "870": "RS", "810": "IN",
     "997": "FA", "999": "FA",
@@ -161,11 +166,15 @@ def _starts(text: str) -> Iterator[int]:
     """Where an ISA begins a segment: not inside of a word, nor as an element's value, and with elements behind it."""
     for found in _START.finditer(text):
         start, element = found.start(), found["element"]
-        before = text[max(0, start - 200) : start]
-        last = before.rstrip()[-1:]
-        on_new_line = "\n" in before[len(before.rstrip()) :] or "\r" in before[len(before.rstrip()) :]
-        begins = not last or on_new_line or (not last.isalnum() and last != element)
-        if begins and text.count(element, start, start + 200) >= 11:
+        before = text[start - 1] if start else ""
+        if before.isalnum() or before == element:
+            continue
+        if before and before in _BLANK:
+            blank = text[max(0, start - 200) : start]
+            before = blank.rstrip(_BLANK)[-1:]
+            if _LINE_ENDS.search(blank, len(blank.rstrip(_BLANK))):
+                before = ""
+        if not before.isalnum() and before != element and text.count(element, start, start + 200) >= 11:
             yield start
 
 
@@ -185,18 +194,19 @@ def _interchange(text: str, issues: Issues) -> Interchange:
 def _header(text: str, issues: Issues) -> tuple[Segment, _Delimiters, str]:
     """The ISA, what it says of the delimiters, and the text behind it."""
     element = text[3]
-    if text[103:104] == element and re.match(rf"\s*(?:GS|TA1|IEA|ST){re.escape(element)}", text[106:200]):
+    if text[103:104] == element and re.match(rf"[{_BLANK}]*(?:GS|TA1|IEA|ST){re.escape(element)}", text[106:200]):
         raw, terminator = text[:105], text[105]
         if raw.count(element) == 16 and not (terminator.isalnum() or terminator == element):
             terminator = "\n" if terminator in "\r\n" else terminator
             return Segment(raw.split(element)), _Delimiters(element, terminator), text[106:]
-    found = re.search(rf"(?<=.)(\s*)(?:GS|TA1){re.escape(element)}", text[:1000])
+    begins = rf"(?:(?<=[^A-Za-z0-9{_BLANK}{re.escape(element)}])|(?=[\r\n]))([{_BLANK}]*)(?:GS|TA1|ST|IEA)"
+    found = re.search(begins + re.escape(element), text[:1000])
     if not found:
         raise Undecodable("the ISA segment cannot be read: no GS or TA1 follows it")
     raw, gap, rest = text[: found.start()], found[1], text[found.end(1) :]
     line_end = "\n" in gap or "\r" in gap
     last = raw[-1]
-    first = re.split(r"[\r\n]", rest, maxsplit=1)[0].rstrip()
+    first = re.split(r"[\r\n]", rest, maxsplit=1)[0].rstrip(_BLANK)
     if not last.isalnum() and last != element and (not line_end or first.endswith(last)):
         terminator, raw = last, raw[:-1]
     elif line_end:
@@ -217,7 +227,7 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[Se
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     begins = re.compile(rf"(?:{_TAGS}){re.escape(element)}")
     for raw in text.split(terminator):
-        piece = raw.strip()
+        piece = raw.strip(_BLANK)
         if "\n" not in piece and "\r" not in piece:
             if piece:
                 yield Segment(piece.split(element))
@@ -225,10 +235,10 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[Se
         first, *lines = _LINE_ENDS.split(piece)
         joined = [first]
         for line in lines:
-            if begins.match(line.lstrip()):
-                issues.add(f"the segment before {line.lstrip()[:3].rstrip(element)} has lost its terminator")
+            if begins.match(line.lstrip(_BLANK)):
+                issues.add(f"the segment before {line.lstrip(_BLANK)[:3].rstrip(element)} has lost its terminator")
                 yield Segment("".join(joined).split(element))
-                joined = [line.lstrip()]
+                joined = [line.lstrip(_BLANK)]
             else:  # the line end is one of a file that was cut into lines of one length
                 joined.append(line)
         yield Segment("".join(joined).split(element))
@@ -238,8 +248,12 @@ def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues)
     group: Group | None = None
     current: TransactionSet | None = None
     ended = False
+    parts = 0
     for segment in segments:
         tag = segment[0].strip()
+        parts += tag in {"ST", "GS"}
+        if parts > MOST_SETS:
+            raise Undecodable(f"an interchange holds more than {MOST_SETS} groups and sets; ask for it in parts")
         if ended:
             issues.add(f"text behind the IEA is left out, beginning with {segment[0][:20]!r}")
             break

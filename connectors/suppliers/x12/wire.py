@@ -33,9 +33,9 @@ class Writer:
     def __init__(self, partner: X12Partner) -> None:
         """Settle which characters are delimiters."""
         self._partner = partner
-        self._delimiters = {partner.element_separator, partner.component_separator, *partner.end}
-        if partner.repeats:
-            self._delimiters.add(partner.repetition_separator)
+        self._element, self._component, self._end, *repetition = partner.delimiters
+        self._eleventh = repetition[0] if repetition else "U"
+        self._delimiters = set("".join(partner.delimiters))
 
     def name(self, value: str, most: int, what: str) -> str:
         """A name that must arrive as it is. Raises: Refused (it would not, or is too long)."""
@@ -114,10 +114,11 @@ class Writer:
                 segments.append(("SE", str(len(body) + 2), f"{n:04d}"))
             segments.append(("GE", str(len(sets)), number))
         segments.append(("IEA", "1" if sets else "0", f"{control:09d}"))
-        between = partner.element_separator
+        between = self._element
         written = [between.join(self._header(f"{control:09d}", year[2:], clock))]
         written.extend(between.join(_trimmed(segment)) for segment in segments)
-        end = partner.end + ("\n" if partner.line_per_segment and partner.end.isprintable() else "")
+        lines = partner.line_per_segment and self._end not in {"\n", "\r", "\r\n"}
+        end = self._end + ("\n" if lines else "")
         return (end.join(written) + end).encode(partner.character_set)
 
     def _header(self, control: str, day: str, clock: str) -> Elements:
@@ -125,9 +126,8 @@ class Writer:
         partner = self._partner
         sender = (partner.our_qualifier, partner.our_id.ljust(15))
         receiver = (partner.partner_qualifier, partner.partner_id.ljust(15))
-        eleventh = partner.repetition_separator if partner.repeats else "U"
         asked = "1" if partner.sends_ta1 else "0"
-        what = (eleventh, partner.interchange_version, control, asked, partner.usage, partner.component_separator)
+        what = (self._eleventh, partner.interchange_version, control, asked, partner.usage, self._component)
         return ("ISA", "00", " " * 10, "00", " " * 10, *sender, *receiver, day, clock, *what)
 
     def _known(self, character: str) -> bool:

@@ -8,9 +8,7 @@ from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner
 from domain.supplier_events import SupplierEvent
 
-IDS = WireIds(
-    operation_id="po/PO-1001/0", control_number=17, written_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-)
+IDS = WireIds(operation_id="po/PO-1001/0", control_number=17, written_at=datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
 GROUPS = {"855": "PR", "865": "CA", "856": "SH", "997": "FA", "846": "IB", "870": "RS", "810": "IN"}
 
 
@@ -20,11 +18,10 @@ def codec(**settings: object) -> X12Codec:
     return X12Codec(X12Partner.model_validate(who | settings))
 
 
-def document(code: str, *segments: str, control: int = 41, header: str = "") -> bytes:
+def document(code: str, *segments: str, control: int = 41) -> bytes:
     """A whole document of the partner: ST01 and what is between ST and SE."""
-    isa = header or f"ISA*00*{'':10}*00*{'':10}*ZZ*{'SUPPLIER':15}*ZZ*{'SHOP':15}*261120*0930*U*00401*{control:09d}*0*P*>"
     parts = [
-        isa,
+        f"ISA*00*{'':10}*00*{'':10}*ZZ*{'SUPPLIER':15}*ZZ*{'SHOP':15}*261120*0930*U*00401*{control:09d}*0*P*>",
         f"GS*{GROUPS[code]}*SUPPLIER*SHOP*20261120*0930*{control}*X*004010",
         f"ST*{code}*0001",
         *segments,

@@ -115,8 +115,8 @@ def _within(settings: object, part: int | str) -> object:
     """What stands there; a single value may stand for several (`env:NAME`)."""
     if isinstance(settings, Mapping):
         return cast("Mapping[object, object]", settings).get(part)
-    if isinstance(settings, list | tuple) and isinstance(part, int):
-        return cast("Sequence[object]", settings)[part]
+    if isinstance(settings, list | tuple):
+        return cast("Sequence[object]", settings)[part] if isinstance(part, int) else None
     return settings
 
 

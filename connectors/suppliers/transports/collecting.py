@@ -29,8 +29,8 @@ EMPTY_SETTLES = 600
 MOST_ISSUES = 10
 """Issues that one poll tells; the others are counted."""
 
-MOST_FAILURES = 100
-"""Files that cannot be claimed or read before a poll gives up on the rest."""
+MOST_TROUBLES = 100
+"""Files that cannot be read, or are refused, before a poll leaves the rest to the next."""
 
 _CLAIMED = re.compile(r"(?P<name>.+)\.[0-9a-f]{8}\.reading", re.DOTALL)
 _REASON = ".reason.txt"
@@ -71,6 +71,7 @@ class Inbox:
         self._config = config
         self._inbox = inbox
         self._archive = config.archive or f"{inbox}/archive"
+        self._month = f"{self._archive}/{datetime.now(UTC):%Y-%m}"
         self._refused = f"{inbox}/refused"
         self._where = where
         self._token = token
@@ -82,6 +83,8 @@ class Inbox:
             Retryable: that cannot be done. Going on would bring the same documents for ever, and no others.
             OSError: the connection broke.
         """
+        if cursor.files and self._config.after_reading == "archive":
+            await self._ready_archive()
         for name, digest in cursor.files:
             if _CLAIMED.fullmatch(name) is None or wrong_name(original_name(name)):
                 continue
@@ -94,45 +97,53 @@ class Inbox:
             except (ConnectionError, TimeoutError):
                 raise
             except OSError as failure:
-                to = f"moved to {self._archive}" if self._config.after_reading == "archive" else "deleted"
-                raise Retryable(
-                    f"{self._where}{self._inbox}: the document {shown(name)} is stored with us, but cannot be {to} "
-                    f"({words(failure)}); let us rename and delete there. Nothing more is collected until then"
-                ) from failure
+                raise self._stuck(failure) from failure
 
     async def _put_away(self, name: str, digest: str) -> None:
         path = f"{self._inbox}/{name}"
         if self._config.after_reading == "delete":
             await self._files.remove(path)
             return
-        month = f"{self._archive}/{datetime.now(UTC):%Y-%m}"
-        kept = f"{month}/{original_name(name)}.{digest}"
         try:
-            await self._files.rename(path, kept)
+            await self._files.rename(path, f"{self._month}/{original_name(name)}.{digest}")
         except FileExistsError:
             await self._files.remove(path)  # the same document once more
-        except FileNotFoundError:
+
+    async def _ready_archive(self) -> None:
+        try:
             await self._made(self._archive)
-            await self._made(month)
-            await self._files.rename(path, kept)
+            await self._made(self._month)
+        except (ConnectionError, TimeoutError):
+            raise
+        except OSError as failure:
+            raise self._stuck(failure) from failure
+
+    def _stuck(self, failure: OSError) -> Retryable:
+        to = f"moved to {self._where}{self._month}" if self._config.after_reading == "archive" else "deleted"
+        return Retryable(
+            f"documents of {self._where}{self._inbox} are stored with us, but cannot be {to}: {words(failure)}; let us "
+            "rename and delete there. Nothing more is collected until then"
+        )
 
     async def collect(self) -> Batch:
         """What waits, oldest first. Raises: OSError (the folder cannot be listed, or the connection broke)."""
         entries, issues = self._sorted_out(await self._files.entries(self._inbox))
         messages, read = list[Inward](), list[tuple[str, str]]()
-        total = failures = 0
+        total = troubles = 0
         for entry in entries:
-            if len(messages) >= self._config.batch_files or failures >= MOST_FAILURES:
+            if len(messages) >= self._config.batch_files or troubles >= MOST_TROUBLES:
                 break
             if messages and total + entry.size > self._config.batch_bytes:
                 break
             try:
                 if problem := self._problem(entry.size):
+                    troubles += 1
                     await self._refuse(entry.name, problem)
                     continue
                 name = await self._claimed(entry.name)
                 body = await self._files.read(f"{self._inbox}/{name}", self._config.largest_bytes + 1)
                 if problem := self._problem(len(body)):  # it changed since it was listed
+                    troubles += 1
                     await self._refuse(name, problem)
                     continue
             except FileNotFoundError:
@@ -140,10 +151,9 @@ class Inbox:
             except (ConnectionError, TimeoutError):
                 raise
             except OSError as failure:
-                failures += 1
-                issues.append(
-                    f"{self._shown(entry.name)} cannot be read ({words(failure)}); let us read and rename there"
-                )
+                troubles += 1
+                wrong = f"cannot be read and moved ({words(failure)}); let us read and rename there"
+                issues.append(f"{self._shown(entry.name)} {wrong}")
                 continue
             messages.append(Inward(body=body, headers={FILE_NAME: original_name(name)}))
             read.append((name, _digest(body)))
@@ -205,8 +215,10 @@ class Inbox:
             names = {entry.name for entry in await self._files.entries(self._refused)}
         except FileNotFoundError:
             return []
-        except PermissionError:
-            return [f"{self._where}{self._refused} cannot be listed; let us read that folder"]
+        except (ConnectionError, TimeoutError):
+            raise
+        except OSError as failure:
+            return [f"{self._where}{self._refused} cannot be listed ({words(failure)}); let us read that folder"]
         told = list[str]()
         for name in sorted(name for name in names if not name.endswith(_REASON)):
             reason = await self._reason(name) if len(told) < MOST_ISSUES else ""

@@ -66,22 +66,24 @@ class FileDocuments:
                 return delivered
             try:
                 await files.write(part, body)
+            except OSError as failure:
+                raise await self._taken_back(files, part, failure) from failure
+            try:
                 await files.rename(part, f"{self._config.outbox}/{name}")
                 await files.keep(self._config.outbox)
                 return delivered
             except (ConnectionError, TimeoutError) as lost:
                 unclear = lost
             except OSError as failure:
-                with suppress(OSError):
-                    await files.remove(part)
+                nothing_put = await self._taken_back(files, part, failure)
                 # Another of us may just have been quicker with it.
                 if isinstance(failure, FileExistsError) and await self._handed_over(files, name, body):
                     return delivered
-                raise self._not_put(failure) from failure
+                raise nothing_put from failure
         return await self._settled(part, delivered, unclear)
 
     async def _settled(self, part: str, delivered: SendReceipt, unclear: OSError) -> SendReceipt:
-        """What became of a document whose connection broke, asked over a new one."""
+        """What became of a whole document when the connection broke over its renaming, asked over a new one."""
         try:
             async with self._place.opened() as files:
                 await files.remove(part)
@@ -164,6 +166,11 @@ class FileDocuments:
             yield
         except Retryable as failure:
             raise Retryable(f"supplier {self._supplier_id!r}: {failure}", after=failure.after) from failure
+
+    async def _taken_back(self, files: Files, part: str, failure: OSError) -> Retryable:
+        with suppress(OSError):
+            await files.remove(part)
+        return self._not_put(failure)
 
     def _not_put(self, failure: OSError) -> Retryable:
         return Retryable(

@@ -1,0 +1,299 @@
+"""The answer to one line: PO1 or POC with its ACK, SCH and DTM segments, as parts that add up to what was ordered.
+
+Where a partner leaves something unsaid, the profile says what it means, or an operator is asked; the order itself is
+not known here, so that what the document restates (PO102, POC03) is what the parts are held against.
+
+    IA 100 of 100                    100 accepted
+    IQ 35 + IB 65 of 100             35 accepted, 65 backordered
+    IQ 35 of 100                     35 accepted; 65 as `changed_balance` says
+    BP 35 of 100                     35 and 65, the one accepted and the other backordered, as `partial_quantity` says
+    BP 35 + IB 65 of 100             the others tell: 35 accepted
+    IB 0, or IR without quantity     all of the rest
+    IP 100 + DR 100 of 100           one part: the same units with another price and another day
+    IA 100, SCH 60 + SCH 40          60 and 40, each with its day
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from connectors.suppliers.x12.partner import LineMeaning
+from connectors.suppliers.x12.reading import NO_DATES, Dates, Place, Reading, Unreadable, said
+from connectors.suppliers.x12.syntax import Segment
+from connectors.words import plain_words
+from domain.supplier_events import AckLine, LineRef, Split, SplitStatus
+
+_STATUS = {
+    LineMeaning.ACCEPTED: SplitStatus.ACCEPTED,
+    LineMeaning.CHANGED: SplitStatus.ACCEPTED,
+    LineMeaning.BACKORDERED: SplitStatus.BACKORDERED,
+    LineMeaning.HELD: SplitStatus.HELD,
+    LineMeaning.REJECTED: SplitStatus.REJECTED,
+    LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
+}
+_DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
+"""Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
+
+
+class Loop(NamedTuple):
+    """A PO1 or POC and what belongs to it."""
+
+    head: Segment
+    rest: Sequence[Segment]
+
+    def has(self, *tags: str) -> bool:
+        """Whether a segment of these is in it."""
+        return any(segment.tag in tags for segment in self.rest)
+
+
+def loops(body: Sequence[Segment], tag: str) -> tuple[Sequence[Segment], list[Loop]]:
+    """The segments before the first line, and the lines; what comes from CTT on belongs to none."""
+    end = next((n for n, segment in enumerate(body) if segment.tag == "CTT"), len(body))
+    starts = [n for n, segment in enumerate(body[:end]) if segment.tag == tag]
+    ends = [*starts[1:], end][: len(starts)]
+    lines = [Loop(body[start], body[start + 1 : stop]) for start, stop in zip(starts, ends, strict=True)]
+    return body[: starts[0] if starts else end], lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    code: str
+    meaning: LineMeaning
+    quantity: Decimal | None
+    dates: Dates
+    substitute: str | None = None
+    reason: str = ""
+
+
+class LineReader:
+    """One line being read."""
+
+    def __init__(self, reading: Reading, loop: Loop, place: Place, header_dates: Dates) -> None:
+        """Read what names the line and what is restated of it. Raises: Unreadable."""
+        self._reading = reading
+        self._loop = loop
+        head = loop.head
+        number = head.at(place.number)
+        self.where = f"line {number[:20]}" if number else "a line without number"
+        self.ref: LineRef = reading.line(number, reading.items(head, place.items))
+        if self.ref == LineRef():
+            raise Unreadable(f"{self.where} names neither a line nor an item that we know the qualifier of")
+        self.unit = head.at(place.unit).split(">")[0].split(":")[0]
+        self._restated = head.at(place.quantity)
+        self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
+        self._dates = self._said_of_line().known_or(header_dates)
+        self._words = said(loop.rest)
+
+    @property
+    def dated(self) -> bool:
+        """Whether a day is said for it."""
+        return self._dates != NO_DATES
+
+    @property
+    def codes(self) -> list[str]:
+        """ACK01 of each of its parts."""
+        return [segment.at(1) for segment in self._loop.rest if segment.tag == "ACK"]
+
+    def answered(self) -> AckLine:
+        """What its ACK and SCH segments say. Raises: Unreadable."""
+        self._reading.same_unit(self.unit, self.where)
+        ordered = self._reading.quantity(self._restated, self.where)
+        parts = list(self._parts())
+        parts = self._whole(parts, ordered) if parts else [self._as_restated(ordered)]
+        parts = self._scheduled(parts)
+        return AckLine(line=self.ref, splits=tuple(map(self._split, parts)))
+
+    def restated(self) -> AckLine:
+        """The line as the document repeats it, accepted. Raises: Unreadable."""
+        self._reading.same_unit(self.unit, self.where)
+        ordered = self._reading.quantity(self._restated, self.where)
+        return AckLine(line=self.ref, splits=(self._split(self._as_restated(ordered)),))
+
+    def taken_off(self) -> AckLine:
+        """The line, none of which will come."""
+        ordered = self._reading.quantity(self._restated, self.where) or Decimal(0)
+        return AckLine(line=self.ref, splits=(self._split(_Part("", LineMeaning.REJECTED, ordered, NO_DATES)),))
+
+    def _as_restated(self, ordered: Decimal | None) -> _Part:
+        if ordered is None:
+            raise Unreadable(f"{self.where} restates no quantity")
+        return _Part("", LineMeaning.ACCEPTED, ordered, NO_DATES)
+
+    def _said_of_line(self) -> Dates:
+        """DTM segments before the first ACK."""
+        dates = NO_DATES
+        for segment in self._loop.rest:
+            if segment.tag == "ACK":
+                break
+            if segment.tag == "DTM":
+                dates = dates.joined(self._reading.dates(segment.at(1), segment.at(2), self.where))
+        return dates
+
+    def _parts(self) -> Iterator[_Part]:
+        """Each ACK, with the DTM segments behind it."""
+        part: _Part | None = None
+        for segment in self._loop.rest:
+            if segment.tag == "ACK":
+                if part:
+                    yield part
+                part = self._part(segment)
+            elif segment.tag == "DTM" and part:
+                dates = self._reading.dates(segment.at(1), segment.at(2), self.where)
+                part = replace(part, dates=part.dates.joined(dates))
+        if part:
+            yield part
+
+    def _part(self, ack: Segment) -> _Part:
+        code = ack.at(1)
+        meaning = self._reading.partner.line_meaning(code)
+        if meaning is None:
+            raise Unreadable(f"{self.where} is answered with {code[:10]!r}, which nobody has agreed on")
+        unit = ack.at(3)
+        if unit and unit != self.unit:
+            self._reading.same_unit(unit, self.where)
+        items = self._reading.items(ack, 7)
+        theirs = (items[q] for q in self._reading.partner.partner_item if q in items)
+        return _Part(
+            code,
+            meaning,
+            self._reading.quantity(ack.at(2), self.where),
+            self._reading.dates(ack.at(4), ack.at(5), self.where),
+            next(theirs, None) or next(iter(items.values()), None),
+        )
+
+    def _whole(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
+        """The parts with what they leave unsaid."""
+        parts = self._filled(self._joined(parts, ordered), ordered)
+        if len(parts) == 1 and parts[0].meaning is LineMeaning.ACCEPTED and not parts[0].quantity and ordered:
+            raise Unreadable(f"{self.where} is accepted ({parts[0].code}) for none of {ordered}")
+        parts = self._partial(parts, ordered)
+        return parts if ordered is None else [*parts, *self._remainder(parts, ordered)]
+
+    def _filled(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
+        """The one part that states no quantity has what the others leave."""
+        unsaid = list(filter(_unsaid, parts))
+        if not unsaid:
+            return parts
+        codes = ", ".join(part.code for part in unsaid)
+        if any(part.meaning is LineMeaning.PARTIAL for part in unsaid):
+            raise Unreadable(f"{self.where} is shipped in part ({codes}), and it does not say how much")
+        if ordered is None:
+            raise Unreadable(f"{self.where} has parts without quantity ({codes}), and restates none")
+        rest = ordered - _total(parts)
+        if rest <= 0 and len(unsaid) < len(parts):
+            return [part for part in parts if not _unsaid(part)]
+        if len(unsaid) > 1:
+            raise Unreadable(f"{self.where} has several parts without quantity ({codes})")
+        return [replace(part, quantity=max(rest, Decimal(0))) if _unsaid(part) else part for part in parts]
+
+    def _joined(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
+        """Several codes for the same units, such as another price (IP) and another day (DR), are one part."""
+        same = {(part.quantity, _STATUS.get(part.meaning)) for part in parts}
+        if len(parts) == 1 or len(same) != 1 or not ordered or parts[0].quantity != ordered:
+            return parts
+        dates = NO_DATES
+        for part in parts:
+            dates = dates.joined(part.dates)
+        return [replace(parts[0], dates=dates)]
+
+    def _partial(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
+        """What BP counts, and the balance it speaks of."""
+        found = [part for part in parts if part.meaning is LineMeaning.PARTIAL]
+        if not found:
+            return parts
+        if len(found) > 1:
+            raise Unreadable(f"{self.where} is a partial shipment in {len(found)} ways")
+        one, others = found[0], {part.meaning for part in parts} - {LineMeaning.PARTIAL}
+        rest = Decimal(0) if ordered is None else max(Decimal(0), ordered - _total(parts))
+        accepted = self._reading.partner.partial_quantity == "accepted"
+        if not rest and others:
+            accepted = LineMeaning.BACKORDERED in others
+        stated, balance = LineMeaning.ACCEPTED, LineMeaning.BACKORDERED
+        if not accepted:
+            stated, balance = balance, stated
+        parts = [replace(part, meaning=stated) if part is one else part for part in parts]
+        return [*parts, _Part(one.code, balance, rest, NO_DATES)] if rest else parts
+
+    def _remainder(self, parts: list[_Part], ordered: Decimal) -> Iterator[_Part]:
+        """What is left when the parts do not add up to what the line restates."""
+        known = _total(parts)
+        rest = ordered - known
+        if rest < 0:
+            self._reading.issue(f"{self.where} is answered for {known} of {ordered}")
+        if rest <= 0:
+            return
+        codes = "+".join(part.code for part in parts)
+        if not all(part.meaning in {LineMeaning.ACCEPTED, LineMeaning.CHANGED} for part in parts):
+            self._reading.issue(f"{self.where}: of {ordered}, {rest} are not spoken of ({codes}); taken as accepted")
+            yield _Part(codes, LineMeaning.ACCEPTED, rest, NO_DATES)
+            return
+        if not any(part.meaning is LineMeaning.CHANGED for part in parts):
+            self._reading.issue(f"{self.where}: of {ordered}, {rest} are not spoken of ({codes})")
+        match self._reading.partner.changed_balance:
+            case "unclear":
+                raise Unreadable(f"{self.where} is accepted for {known} of {ordered}: ask what becomes of the rest")
+            case "follows":
+                yield _Part(codes, LineMeaning.BACKORDERED, rest, NO_DATES, reason="the balance follows")
+            case "dropped":
+                yield _Part(codes, LineMeaning.REJECTED, rest, NO_DATES, reason="the balance is dropped")
+
+    def _scheduled(self, parts: list[_Part]) -> list[_Part]:
+        """A part that SCH segments divide: each has its own day."""
+        schedule = list(self._schedule())
+        if not schedule:
+            return parts
+        total = sum((quantity for quantity, _ in schedule), start=Decimal(0))
+        for n, part in enumerate(parts):
+            if _STATUS[part.meaning] in _DATED and part.quantity == total and part.dates == NO_DATES:
+                divided = [replace(part, quantity=quantity, dates=dates) for quantity, dates in schedule]
+                return [*parts[:n], *divided, *parts[n + 1 :]]
+        if all(part.dates != NO_DATES for part in parts):
+            return parts
+        self._reading.issue(f"{self.where}: its schedule (SCH) of {total} fits none of its parts, and is left out")
+        return parts
+
+    def _schedule(self) -> Iterator[tuple[Decimal, Dates]]:
+        for segment in self._loop.rest:
+            if segment.tag == "SCH":
+                quantity = self._reading.quantity(segment.at(1), self.where)
+                first = self._reading.dates(segment.at(5), segment.at(6), self.where)
+                dates = first.joined(self._reading.dates(segment.at(8), segment.at(9), self.where))
+                if quantity:
+                    yield quantity, dates
+
+    def _split(self, part: _Part) -> Split:
+        status = _STATUS[part.meaning]
+        dates = part.dates.known_or(self._dates) if status in _DATED else part.dates
+        rejected = status is SplitStatus.REJECTED
+        if rejected:
+            dates = NO_DATES
+        reasons = [part.reason, self._words, f"code {part.code}" if part.code and status not in _DATED else ""]
+        return Split(
+            status=status,
+            quantity=part.quantity or Decimal(0),
+            ship_on=dates.ship_on,
+            deliver_on=dates.deliver_on,
+            unit_price=None if rejected or part.code == "IE" else self._price,
+            substitute=part.substitute if status is SplitStatus.SUBSTITUTED else None,
+            reason=plain_words("; ".join(filter(None, reasons))),
+        )
+
+
+def header_dates(reading: Reading, header: Iterable[Segment]) -> Dates:
+    """Days that are said of the whole order."""
+    dates = NO_DATES
+    for segment in header:
+        if segment.tag == "DTM":
+            dates = dates.joined(reading.dates(segment.at(1), segment.at(2), "the header"))
+    return dates
+
+
+def _total(parts: Iterable[_Part]) -> Decimal:
+    return sum((part.quantity or Decimal(0) for part in parts), start=Decimal(0))
+
+
+def _unsaid(part: _Part) -> bool:
+    """Without a quantity; and partners who backorder, hold or reject 0 of a line mean all that is left of it."""
+    counted = {LineMeaning.ACCEPTED, LineMeaning.CHANGED, LineMeaning.PARTIAL}
+    return part.quantity is None or (not part.quantity and part.meaning not in counted)

@@ -1,0 +1,188 @@
+"""Elements of a partner's document as storable values: what cannot be read is an issue, or nothing, never a guess."""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from connectors.suppliers.x12.partner import X12Partner
+from connectors.suppliers.x12.syntax import Issues, Segment, TransactionSet
+from connectors.words import LONGEST_NAME, plain_words
+from domain.supplier_events import LineRef, Unmatched
+
+MOST_UNITS = Decimal(10_000_000)
+"""The largest quantity that an event carries."""
+
+MOST_PRICE = Decimal(10) ** 9
+
+_NUMBER = re.compile(r"\+?(?=\.?[0-9])[0-9]{0,15}(?:\.[0-9]{0,6}0*)?")
+_CENTURIES = 50
+"""Two-digit years up to this are of this century."""
+
+_PRICE_BASES = {"HP": Decimal(100), "TP": Decimal(1000)}
+"""Element 639: a price per hundred, per thousand. Others are prices of one unit."""
+
+
+class Unreadable(Exception):
+    """A part of a document says something that cannot be read; the words are for an operator."""
+
+
+class Place(NamedTuple):
+    """Where in a line's segment things stand, by element number."""
+
+    number: int
+    quantity: int
+    unit: int
+    price: int
+    items: int
+
+
+PO1 = Place(number=1, quantity=2, unit=3, price=4, items=6)
+POC = Place(number=1, quantity=3, unit=5, price=6, items=8)
+
+
+class Reading:
+    """One transaction set being read for one partner."""
+
+    def __init__(self, partner: X12Partner, current: TransactionSet, issues: Issues, fallback: str = "") -> None:
+        """Start on a set.
+
+        Args:
+            partner: whose it is.
+            current: the set.
+            issues: where damage is noted.
+            fallback: a name for the set that no other has, for documents that have none themselves.
+        """
+        self.partner = partner
+        self.body = current.body
+        self.fallback = plain_words(fallback)
+        self._set = current
+        self._issues = issues
+
+    def issue(self, what: str) -> None:
+        """Note damage of this set."""
+        self._issues.add(f"{self._set}: {what}")
+
+    def unmatched(self, po_number: str | None, what: str) -> Unmatched:
+        """Something for a person."""
+        return Unmatched(po_number=po_number, what=plain_words(f"X12 {self._set}: {what}"))
+
+    def first(self, tag: str) -> Segment:
+        """The first segment of a kind. Raises: Unreadable (there is none)."""
+        for segment in self.body:
+            if segment.tag == tag:
+                return segment
+        raise Unreadable(f"there is no {tag} segment; ask for it again")
+
+    def number(self, text: str) -> Decimal | None:
+        """A number of type R, not negative; None if it is no such number."""
+        return Decimal(text) if len(text) <= 32 and _NUMBER.fullmatch(text) else None
+
+    def quantity(self, text: str, where: str) -> Decimal | None:
+        """A quantity; None if nothing is said. Raises: Unreadable."""
+        if not text:
+            return None
+        number = self.number(text)
+        if number is None or number > MOST_UNITS:
+            raise Unreadable(f"{where}: {text[:40]!r} is no quantity")
+        return number
+
+    def price(self, text: str, basis: str, where: str) -> Decimal | None:
+        """A price of one purchase unit; None if none is said, or none that can be read."""
+        number = self.number(text)
+        if number is None or number > MOST_PRICE:
+            if text:
+                self.issue(f"{where}: {text[:40]!r} is no price")
+            return None
+        return round(number / _PRICE_BASES[basis], 6) if basis in _PRICE_BASES else number
+
+    def day(self, text: str, where: str) -> date | None:
+        """A date (CCYYMMDD, or YYMMDD as before version 004010); None if it is unknown or cannot be read."""
+        if not text or not text.strip("0"):
+            return None
+        try:
+            day = _day(text)
+        except ValueError:
+            self.issue(f"{where}: {text[:40]!r} is no date")
+            return None
+        return None if day in self.partner.unknown_dates else day
+
+    def name(self, text: str) -> str | None:
+        """A name that the ledger can keep; None if there is none, or it cannot be kept."""
+        return text if text and len(text) <= LONGEST_NAME and text.isprintable() else None
+
+    def po_number(self, text: str) -> str:
+        """The order's. Raises: Unreadable."""
+        named = self.name(text)
+        if named is None:
+            raise Unreadable(f"it names no order ({text[:40]!r}); ask which one it is about")
+        return named
+
+    def items(self, segment: Segment, start: int) -> dict[str, str]:
+        """Item numbers by their qualifier, from the element of the first qualifier on."""
+        found: dict[str, str] = {}
+        for n in range(start, len(segment) - 1, 2):
+            if named := self.name(segment.at(n + 1)):
+                found.setdefault(segment.at(n), named)
+        return found
+
+    def line(self, number: str, items: dict[str, str]) -> LineRef:
+        """How the document names a line."""
+        echoed = self.partner.echoes_line_numbers and number.isascii() and number.isdigit() and len(number) <= 20
+        line_no = int(number) if echoed else None
+        ours = next((items[q] for q in self.partner.our_item if q in items), None)
+        theirs = next((items[q] for q in self.partner.partner_item if q in items), None)
+        return LineRef(line_no=line_no if line_no and line_no < 2**31 else None, sku=ours, supplier_sku=theirs)
+
+    def same_unit(self, unit: str, where: str) -> None:
+        """Check that a quantity is in purchase units. Raises: Unreadable (it may be, and nobody has said so)."""
+        if unit and unit != self.partner.unit and unit not in self.partner.same_units:
+            agreed = ", ".join(sorted({self.partner.unit, *self.partner.same_units}))
+            raise Unreadable(f"{where} counts in {unit[:10]!r}, not in {agreed}: ask how many it is")
+
+    def dates(self, qualifier: str, text: str, where: str) -> "Dates":
+        """A date of an answer as its qualifier has it."""
+        if not text:
+            return NO_DATES
+        if qualifier in self.partner.delivery_dates:
+            return Dates(None, self.day(text, where))
+        if qualifier in self.partner.ship_dates:
+            return Dates(self.day(text, where), None)
+        return NO_DATES
+
+
+class Dates(NamedTuple):
+    """When a part of a line leaves, and when it is here."""
+
+    ship_on: date | None
+    deliver_on: date | None
+
+    def known_or(self, other: "Dates") -> "Dates":
+        """These, if either is known; else the others, which were said of more."""
+        return self if self != NO_DATES else other
+
+    def joined(self, other: "Dates") -> "Dates":
+        """Two dates of the same thing."""
+        return Dates(self.ship_on or other.ship_on, self.deliver_on or other.deliver_on)
+
+
+NO_DATES = Dates(None, None)
+
+
+_SAID_IN = {"REF": 3, "MSG": 1, "NTE": 2}
+_MOST_SAID = 5
+
+
+def said(segments: Iterable[Segment]) -> str:
+    """What segments say to people (REF03, MSG01, NTE02), the first few."""
+    words = (segment.at(_SAID_IN[segment.tag]) for segment in segments if segment.tag in _SAID_IN)
+    return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID]))
+
+
+def _day(text: str) -> date:
+    if not text.isascii() or not text.isdigit() or len(text) not in {6, 8}:
+        raise ValueError("no date")
+    if len(text) == 6:
+        text = ("20" if int(text[:2]) <= _CENTURIES else "19") + text
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))

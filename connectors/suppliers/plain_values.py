@@ -14,6 +14,9 @@ from connectors.words import LONGEST_NAME, plain_words
 MOST_ISSUES = 100
 """Issues that are told of one document; how many more there were is told in one line."""
 
+MOST_EVENTS = 10_000
+"""Things that one document may say; a longer one is to be sent in parts."""
+
 MOST_UNITS = Decimal(10_000_000)
 """Of a quantity, as `domain.supplier_events.Units` has it."""
 

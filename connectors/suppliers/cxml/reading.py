@@ -11,7 +11,7 @@ from connectors.suppliers.cxml.responses import response
 from connectors.suppliers.cxml.ship_notices import ship_notice_events
 from connectors.suppliers.cxml.status_updates import status_update_events
 from connectors.suppliers.interface import Decoded, Inward, Reply, WireIds
-from connectors.suppliers.plain_values import name
+from connectors.suppliers.plain_values import MOST_EVENTS, name
 from connectors.words import plain_words
 from domain.supplier_events import SupplierEvent
 
@@ -27,6 +27,8 @@ def decoded(message: Inward, partner: CxmlPartner) -> Decoded:
     if payload is None:
         document.issues.add("the document has no usable payloadID; its bytes are what a repeat is known by")
     events = _events(document, asked, payload, partner)
+    if len(events) > MOST_EVENTS:
+        raise Undecodable(f"the document says more than {MOST_EVENTS} things; send it in parts")
     if attribute(request, "deploymentMode").casefold() == Mode.TEST and partner.deployment_mode is Mode.PRODUCTION:
         document.issues.add("it is marked as a test, and nothing of it is acted upon")
         events = ()

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from connectors.words import LONGEST_NAME, plain_words
 
-MOST_ISSUES = 100
+MOST_ISSUES = 99
 """Issues that are told of one document; how many more there were is told in one line."""
 
 MOST_EVENTS = 10_000

@@ -36,6 +36,7 @@ from domain.supplier_events import (
     ChangeVerdict,
     LineRef,
     NoticeLine,
+    NoticePurpose,
     OrderAck,
     Received,
     ReceivedLine,
@@ -122,7 +123,9 @@ class _Answers:
         whole: list[Row] = []
         for row in of_one:
             ref = _line(row)
-            if ref is None:
+            if ref is None and row["quantity"]:
+                self._ask(po_number, row, "answers a quantity and names no line")
+            elif ref is None:
                 whole.append(row)
             elif split := self._split(po_number, row):
                 parts.setdefault(ref, []).append(split)
@@ -146,7 +149,7 @@ class _Answers:
             accepted=not rejected,
             supplier_order_no=next(filter(None, (name(row["supplier_order_no"]) for row in of_one)), None),
             lines=lines,
-            reason=plain_words(next(filter(None, (row["reason"] for row in whole or of_one)), "")),
+            reason=plain_words(next(filter(None, (row["reason"] for row in whole)), "")),
         )
         return self._of_revision(ack, verdicts, said) if revision else (ack,)
 
@@ -196,10 +199,10 @@ class _Answers:
         if purpose is None:
             self._ask(po_number, of_one[0], f"has the purpose {of_one[0]['purpose']!r}, which cannot be read")
             return ()
-        lines = tuple(line for row in of_one if _line(row) and (line := self._notice_line(po_number, row)))
-        if not lines and purpose is not PURPOSES["cancel"]:
-            if not any(_line(row) for row in of_one):
-                self._ask(po_number, of_one[0], "ships without naming a line")
+        cancels = purpose is NoticePurpose.CANCEL
+        told = [row for row in of_one if not cancels or _line(row) or row["quantity"]]
+        lines = tuple(line for row in told if (line := self._notice_line(po_number, row)))
+        if not lines and (told or not cancels):
             return ()
         return (
             ShipNotice(
@@ -214,7 +217,8 @@ class _Answers:
     def _notice_line(self, po_number: str, row: Row) -> NoticeLine | None:
         shipped, ref = self._number(row, "quantity"), _line(row)
         if shipped is None or ref is None:
-            self._ask(po_number, row, f"ships the quantity {row['quantity']!r}, which cannot be read")
+            wrong = "names no line" if ref is None else f"ships the quantity {row['quantity']!r}, which cannot be read"
+            self._ask(po_number, row, wrong)
             return None
         if not self._same_unit(po_number, row):
             return None

@@ -80,5 +80,5 @@ class CsvCodec:
         for column, who in (("buyer", self._partner.buyer), ("supplier", self._partner.supplier)):
             for row in table:
                 if who and row[column] and row[column].casefold() != who.casefold():
-                    said = plain_words(row[column])
-                    raise Undecodable(f"row {row.number} names the {column} {said!r}, and not {who!r}")
+                    wrong = f"row {row.number} names the {column} {row[column]!r}, and not {who!r}"
+                    raise Undecodable(plain_words(wrong))

@@ -3,7 +3,7 @@
 Survived, and told as issues where they may have hurt: a byte-order mark, UTF-16, an encoding that is not the agreed
 one, another delimiter, a line `sep=;`, titles above the header, unknown and doubled columns, rows that are too short or
 too long, a second header in the middle (files put one after another), quotes that RFC 4180 would not have. Empty rows
-are nothing. Header names do not depend on case, blanks, - and _, and have the aliases below, beside the partner's own.
+are nothing. Header names do not depend on case, blanks and - _ . / # : and have the aliases below, and the partner's.
 """
 
 import csv
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.profile import CsvPartner, Delimiter, Encoding
 from connectors.suppliers.plain_values import Issues
+from connectors.words import plain_words
 
 LARGEST_MESSAGE = 5_000_000
 """Bytes of a file; more is not read. An acknowledgement of 10,000 lines has about 600,000."""
@@ -89,7 +90,7 @@ COLUMNS = frozenset(
 OURS_ONLY = frozenset({"currency", "terms", "ordered_on", "description", "quantity_before", "wanted_on"})
 """Columns of our orders that a partner may leave in its answer, and nobody reads."""
 
-_APART = re.compile(r"[\s_\-./]+")
+_APART = re.compile(r"[\s_\-./#:]+")
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _records(text: str, delimiter: str, issues: Issues) -> list[tuple[int, list[
     try:
         records = _parsed(text, delimiter, strict=False)
     except csv.Error as broken:
-        raise Undecodable(f"the file is no CSV: {broken}") from broken
+        raise Undecodable(plain_words(f"the file is no CSV: {broken}")) from broken
     if any("\n" in cell or "\r" in cell for _, record in records for cell in record):
         raise Undecodable("a quote is opened and not closed, so that nobody can tell rows from text")
     return records

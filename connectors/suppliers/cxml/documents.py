@@ -54,14 +54,14 @@ def read(body: bytes) -> Document:
         root = _parsed(text, None)
     except etree.XMLSyntaxError as broken:
         if not _wrongly_utf8(text):
-            raise Undecodable(f"the document is no XML: {plain_words(str(broken))}") from broken
+            raise Undecodable(plain_words(f"the document is no XML: {broken}")) from broken
         issues.add("the document says it is UTF-8 and is not; it is read as Windows-1252")
         try:
             root = _parsed(text, "windows-1252")
         except etree.XMLSyntaxError as hopeless:
-            raise Undecodable(f"the document is no XML: {plain_words(str(hopeless))}") from hopeless
+            raise Undecodable(plain_words(f"the document is no XML: {hopeless}")) from hopeless
     if local_name(root) != "cXML":
-        raise Undecodable(f"the document is no cXML: its root is {plain_words(local_name(root))!r}")
+        raise Undecodable(plain_words(f"the document is no cXML: its root is {local_name(root)!r}"))
     return Document(root, issues)
 
 
@@ -80,7 +80,7 @@ def _parsed(text: bytes, encoding: str | None) -> Element:
     try:
         root = etree.fromstring(text, parser)
     except (ValueError, LookupError) as unfit:  # an encoding that nobody knows
-        raise Undecodable(f"the document cannot be read: {plain_words(str(unfit))}") from unfit
+        raise Undecodable(plain_words(f"the document cannot be read: {unfit}")) from unfit
     dtd = cast("_Declarations | None", root.getroottree().docinfo.internalDTD)
     if dtd and dtd.entities():
         raise Undecodable("the document declares entities; cXML needs none, and they are how readers are attacked")

@@ -45,7 +45,7 @@ def _asked(document: Document) -> tuple[Element, Element]:
     asked = next((each for each in (request if request is not None else ()) if local_name(each)), None)
     if request is None or asked is None:
         held = ", ".join(local_name(each) for each in document.root) or "nothing"
-        raise Undecodable(f"the document is no Request; it holds {plain_words(held)}")
+        raise Undecodable(plain_words(f"the document is no Request; it holds {held}"))
     return request, asked
 
 
@@ -60,7 +60,7 @@ def _events(document: Document, asked: Element, payload: str | None, partner: Cx
         case "ProfileRequest":
             return ()
         case other:
-            raise Undecodable(f"the request {plain_words(other)!r} is {_UNREAD}")
+            raise Undecodable(plain_words(f"the request {other} is {_UNREAD}"))
 
 
 def addressed(message: Inward, partner: CxmlPartner) -> None:

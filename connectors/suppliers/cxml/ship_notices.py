@@ -62,12 +62,11 @@ class _Notice:
             if meant is None:
                 self._others.append(nameless("a ship notice"))
                 continue
-            # several portions of one order are one notice: a shipment counts once for each order
-            told = lines.setdefault(meant.po_number, [])
-            for item in children(portion, "ShipNoticeItem"):
-                line = self._line(item, meant.po_number)
-                if line:
-                    told.append(line)
+            items = list(children(portion, "ShipNoticeItem"))
+            told = [line for item in items if (line := self._line(item, meant.po_number))]
+            if told or not items:
+                # several portions of one order are one notice: a shipment counts once for each order
+                lines.setdefault(meant.po_number, []).extend(told)
         if not lines and not self._others:
             self._others.append(nameless("a ship notice"))
         return (*(self._event(po_number, tuple(told)) for po_number, told in lines.items()), *self._others)

@@ -123,8 +123,8 @@ class _Answers:
         whole: list[Row] = []
         for row in of_one:
             ref = _line(row)
-            if ref is None and row["quantity"]:
-                self._ask(po_number, row, "answers a quantity and names no line")
+            if ref is None and any(row[column] for column in ("line_no", "sku", "supplier_sku", "quantity")):
+                self._ask(po_number, row, "answers for a line, and names none that can be read")
             elif ref is None:
                 whole.append(row)
             elif split := self._split(po_number, row):

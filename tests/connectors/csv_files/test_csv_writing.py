@@ -122,7 +122,7 @@ def test_a_name_comes_out_as_it_went_in_or_is_refused(sku: str, spreadsheet: boo
     order = PLACED.model_copy(update={"lines": lines})
     carried = sku.isprintable() and sku == sku.strip() and sku == sku.encode(encoding.value, "replace").decode(encoding)
     if not carried or (spreadsheet and sku.startswith(("=", "+", "-", "@"))):
-        with pytest.raises(Refused, match="line 1: .*supplier_sku"):
+        with pytest.raises(Refused, match=r"line 1: .*supplier_sku"):
             order_file(order, layout)
         return
     (row,) = rows(order_file(order, layout), encoding=encoding.value)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import Refused, Unsupported
@@ -92,6 +92,7 @@ def test_the_same_bytes_come_from_another_process() -> None:
 AWKWARD = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t,;|\"=+-@'\x00\x0b\ufeff\u2028\ud800 \u00a0äß漢")))
 
 
+@settings(deadline=None)
 @given(
     words=AWKWARD,
     delimiter=st.sampled_from(Delimiter),
@@ -115,6 +116,7 @@ def test_a_text_comes_out_as_it_went_in_but_for_what_a_cell_cannot_hold(
     assert list(first) == list(COLUMNS)
 
 
+@settings(deadline=None)
 @given(sku=AWKWARD, spreadsheet=st.booleans(), encoding=st.sampled_from(Encoding))
 def test_a_name_comes_out_as_it_went_in_or_is_refused(sku: str, spreadsheet: bool, encoding: Encoding) -> None:
     layout = Layout(spreadsheet=spreadsheet, encoding=encoding)

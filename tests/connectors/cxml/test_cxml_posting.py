@@ -153,7 +153,7 @@ async def test_an_answer_that_trickles_is_unknown(partner: Partner, connect: Con
     ],
 )
 async def test_how_an_answer_is_read(
-    partner: Partner, connect: Connect, order: Envelope, http: int, body: bytes, result: str, reason: str
+    *, partner: Partner, connect: Connect, order: Envelope, http: int, body: bytes, result: str, reason: str
 ) -> None:
     partner.answer = (http, body, {})
     receipt = await connect().send(order)
@@ -192,6 +192,7 @@ async def test_a_partner_that_refuses_repeats_has_the_order(
     ],
 )
 async def test_what_did_nothing_yet_is_tried_again_after_the_time_that_is_asked_for(
+    *,
     partner: Partner,
     connect: Connect,
     order: Envelope,

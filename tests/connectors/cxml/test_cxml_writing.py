@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -115,6 +115,7 @@ AWKWARD = st.text(st.one_of(st.characters(), st.sampled_from("<>&\"'\n\r\t\x00\x
 UNCARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+@settings(deadline=None)
 @given(words=AWKWARD, terms=AWKWARD)
 def test_a_text_comes_out_as_it_went_in_but_for_what_xml_cannot_hold(words: str, terms: str) -> None:
     order = with_line(description=words).model_copy(update={"terms": terms})
@@ -124,6 +125,7 @@ def test_a_text_comes_out_as_it_went_in_but_for_what_xml_cannot_hold(words: str,
     assert told == ([UNCARRIED.sub(" ", terms)] if terms else [])
 
 
+@settings(deadline=None)
 @given(name=AWKWARD)
 def test_a_name_comes_out_as_it_went_in_or_is_refused(name: str) -> None:
     order = with_line(supplier_sku=name)
@@ -134,6 +136,7 @@ def test_a_name_comes_out_as_it_went_in_or_is_refused(name: str) -> None:
     assert [part.text for part in written(order).iter("SupplierPartID")] == [name]
 
 
+@settings(deadline=None)
 @given(
     quantity=st.integers(1, 1_000_000),
     price=st.decimals(0, 10_000_000, places=4),

@@ -24,12 +24,9 @@ storable = TypeAdapter(Event)
 
 
 def _cxml() -> tuple[Codec, list[bytes]]:
-    from connectors.suppliers.cxml.codec import CxmlCodec  # noqa: PLC0415 - only the format that is asked for
-    from connectors.suppliers.cxml.profile import CxmlPartner  # noqa: PLC0415
-    from tests.connectors.cxml.partner import CONFIG  # noqa: PLC0415
+    from tests.connectors.cxml.partner import codec  # noqa: PLC0415 - only the format that is asked for
 
-    partner = CxmlPartner.model_validate(CONFIG)
-    return CxmlCodec(partner), [path.read_bytes() for path in sorted((SAMPLES / "cxml").glob("*.xml"))]
+    return codec(), [path.read_bytes() for path in sorted((SAMPLES / "cxml").glob("*.xml"))]
 
 
 def _csv() -> tuple[Codec, list[bytes]]:

@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from connectors.suppliers.cxml.codec import CxmlCodec
+from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, WireIds
 
 CONFIG: dict[str, object] = {
@@ -26,6 +28,12 @@ CONFIG: dict[str, object] = {
     },
     "timeout_seconds": 5,
 }
+
+
+def codec(**habits: object) -> CxmlCodec:
+    """The partner's documents, whoever sent them."""
+    return CxmlCodec(CxmlPartner.model_validate(CONFIG | habits))
+
 
 IDS = WireIds(operation_id="po/PO-1/0", control_number=7, written_at=datetime(2026, 12, 1, 13, 30, 15, tzinfo=UTC))
 

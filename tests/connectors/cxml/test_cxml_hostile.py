@@ -11,12 +11,10 @@ import pytest
 from lxml import etree
 
 from connectors.errors import Undecodable
-from connectors.suppliers.cxml.codec import CxmlCodec
 from connectors.suppliers.cxml.connector import CxmlConnector
 from connectors.suppliers.cxml.documents import LARGEST_MESSAGE
-from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.interface import Inward
-from tests.connectors.cxml.partner import CONFIG, IDS
+from tests.connectors.cxml.partner import CONFIG, IDS, codec
 from tests.connectors.fuzz import FORMATS, damaged, try_one
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "cxml"
@@ -61,6 +59,13 @@ def test_a_document_of_a_stranger_or_for_somebody_else_is_refused(right: bytes, 
         verify(forged)
 
 
+def test_what_is_collected_without_a_door_must_prove_itself_too() -> None:
+    connector = CxmlConnector("acme", CONFIG)
+    assert connector.decode(inward(GENUINE)).events
+    with pytest.raises(Undecodable, match="SharedSecret is missing or wrong"):
+        connector.decode(inward(GENUINE.replace(b"their-secret", b"guessed")))
+
+
 def test_the_secret_must_be_the_senders_own() -> None:
     """Another credential of the sender does not lend it its secret."""
     forged = GENUINE.replace(
@@ -98,7 +103,7 @@ def test_an_entity_bomb_does_nothing(where: bytes) -> None:
         + b"</ConfirmationRequest></Request></cXML>"
     )
     with pytest.raises(Undecodable, match=r"entities|amplification"):
-        CxmlConnector("acme", CONFIG).decode(inward(body))
+        codec().decode(inward(body))
 
 
 @contextmanager
@@ -127,11 +132,11 @@ def test_nothing_is_fetched_for_a_document_neither_files_nor_addresses(tmp_path:
         ]
         for body in bodies:
             with pytest.raises(Undecodable) as raised:
-                CxmlConnector("acme", CONFIG).decode(inward(body.encode()))
+                codec().decode(inward(body.encode()))
             assert "top secret" not in str(raised.value)
         genuine = GENUINE.replace(b"http://xml.cxml.org/", f"http://127.0.0.1:{port}/".encode())
         assert genuine != GENUINE
-        assert CxmlConnector("acme", CONFIG).decode(inward(genuine)).events
+        assert codec().decode(inward(genuine)).events
     assert asked == []
 
 
@@ -165,6 +170,8 @@ def test_what_is_no_such_document_is_undecodable_and_answered_as_that(body: byte
     with pytest.raises(Undecodable):
         connector.decode(inward(body))
     with pytest.raises(Undecodable):
+        codec().decode(inward(body))
+    with pytest.raises(Undecodable):
         connector.verify(inward(body))
     reply = connector.acknowledge(inward(body), IDS)
     assert reply
@@ -176,15 +183,15 @@ def test_a_huge_text_is_read_as_far_as_it_can_be_kept() -> None:
         b'confirmID="C-1"/>', b"><Comments>" + b"x" * 1_000_000 + b"</Comments></ConfirmationHeader>"
     )
     assert len(body) > 1_000_000
-    (event,) = CxmlConnector("acme", CONFIG).decode(inward(body)).events
+    (event,) = codec().decode(inward(body)).events
     assert event.kind == "order_ack"
     assert event.reason == "x" * 500
 
 
 def test_two_thousand_damaged_documents_leak_nothing() -> None:
-    codec, samples = FORMATS["cxml"]()
+    reader, samples = FORMATS["cxml"]()
     for body in damaged(samples, 2000, seed=3):
-        try_one(codec, body)
+        try_one(reader, body)
 
 
 WORDS = (
@@ -221,6 +228,6 @@ def wounded(samples: Sequence[bytes], documents: int, seed: int) -> Iterator[byt
 @pytest.mark.parametrize("habits", [{}, {"unsaid_rest": "follows", "item_in_detail_is_substitute": False}])
 def test_two_thousand_strange_documents_leak_nothing(habits: dict[str, object]) -> None:
     samples = [sample.read_bytes() for sample in sorted(SAMPLES.glob("*.xml"))]
-    codec = CxmlCodec(CxmlPartner.model_validate(CONFIG | habits))
-    readable = sum(try_one(codec, body) for body in wounded(samples, 2000, seed=4))
+    reader = codec(**habits)
+    readable = sum(try_one(reader, body) for body in wounded(samples, 2000, seed=4))
     assert readable > 500

@@ -11,7 +11,6 @@ import pytest
 from pydantic import BaseModel
 
 from connectors.errors import Undecodable
-from connectors.suppliers.cxml.connector import CxmlConnector
 from connectors.suppliers.interface import Decoded, Inward
 from domain.supplier_events import (
     AckLine,
@@ -26,7 +25,7 @@ from domain.supplier_events import (
     SupplierEvent,
     supplier_event,
 )
-from tests.connectors.cxml.partner import CONFIG
+from tests.connectors.cxml.partner import codec
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "cxml"
 
@@ -39,7 +38,7 @@ class Expected(BaseModel):
 
 
 def read(body: bytes, **habits: object) -> Decoded:
-    return CxmlConnector("acme", CONFIG | habits).decode(Inward(body=body, headers={}))
+    return codec(**habits).decode(Inward(body=body, headers={}))
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.xml")), ids=lambda sample: sample.stem)

@@ -30,7 +30,24 @@ def _x12() -> tuple[Codec, list[bytes]]:
     return codec(**settings), [path.read_bytes() for path in sorted((SAMPLES / "x12").glob("*.edi"))]
 
 
-FORMATS: dict[str, Callable[[], tuple[Codec, list[bytes]]]] = {"x12": _x12}
+def _cxml() -> tuple[Codec, list[bytes]]:
+    from tests.connectors.cxml.partner import codec  # noqa: PLC0415 - only the format that is asked for
+
+    return codec(), [path.read_bytes() for path in sorted((SAMPLES / "cxml").glob("*.xml"))]
+
+
+def _csv() -> tuple[Codec, list[bytes]]:
+    from connectors.suppliers.csv.codec import CsvCodec  # noqa: PLC0415 - only the format that is asked for
+    from connectors.suppliers.csv.profile import CsvPartner  # noqa: PLC0415
+
+    return CsvCodec(CsvPartner(buyer="shop")), [path.read_bytes() for path in sorted((SAMPLES / "csv").glob("*.csv"))]
+
+
+FORMATS: dict[str, Callable[[], tuple[Codec, list[bytes]]]] = {
+    "csv": _csv,
+    "cxml": _cxml,
+    "x12": _x12,
+}
 """By name: the codec and documents to begin with."""
 
 

@@ -1,0 +1,225 @@
+"""The rows of a CSV file, whatever wrote it: spreadsheets, scripts and people.
+
+Survived, and told as issues where they may have hurt: a byte-order mark, UTF-16, an encoding that is not the agreed
+one, another delimiter, a line `sep=;`, titles above the header, unknown and doubled columns, rows that are too short or
+too long, a second header in the middle (files put one after another), quotes that RFC 4180 would not have. Empty rows
+are nothing. Header names do not depend on case, blanks and - _ . / # : and have the aliases below, and the partner's.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connectors.errors import Undecodable
+from connectors.suppliers.csv.profile import CsvPartner, Delimiter, Encoding
+from connectors.suppliers.plain_values import Issues
+from connectors.words import plain_words
+
+LARGEST_MESSAGE = 5_000_000
+"""Bytes of a file; more is not read. An acknowledgement of 10,000 lines has about 600,000."""
+
+MOST_ROWS = 100_000
+
+TITLES = 10
+"""Rows above the header that are tolerated."""
+
+ALIASES = {
+    "po": "po_number",
+    "po_no": "po_number",
+    "order": "po_number",
+    "order_no": "po_number",
+    "order_number": "po_number",
+    "order_id": "po_number",
+    "purchase_order": "po_number",
+    "purchase_order_number": "po_number",
+    "document_type": "type",
+    "line": "line_no",
+    "line_number": "line_no",
+    "pos": "line_no",
+    "position": "line_no",
+    "buyer_sku": "sku",
+    "supplier_item": "supplier_sku",
+    "vendor_sku": "supplier_sku",
+    "vendor_item": "supplier_sku",
+    "qty": "quantity",
+    "shipped": "quantity",
+    "shipped_quantity": "quantity",
+    "confirmed_quantity": "quantity",
+    "uom": "unit",
+    "unit_of_measure": "unit",
+    "price": "unit_price",
+    "ship_date": "ship_on",
+    "delivery_date": "deliver_on",
+    "promised_date": "deliver_on",
+    "eta": "deliver_on",
+    "sales_order": "supplier_order_no",
+    "supplier_order_number": "supplier_order_no",
+    "comment": "reason",
+    "remark": "reason",
+    "shipment": "shipment_id",
+    "asn": "shipment_id",
+    "asn_number": "shipment_id",
+    "delivery_note": "shipment_id",
+    "tracking_number": "tracking",
+    "receipt": "receipt_id",
+    "received": "good",
+}
+"""Header names that partners use, and ours."""
+
+COLUMNS = frozenset(
+    {
+        *ALIASES.values(),
+        "revision",
+        "buyer",
+        "supplier",
+        "status",
+        "verdict",
+        "substitute",
+        "purpose",
+        "balance",
+        "damaged",
+        "wrong",
+        "closes",
+        "test",
+    }
+)
+"""The columns that are read."""
+
+OURS_ONLY = frozenset({"currency", "terms", "ordered_on", "description", "quantity_before", "wanted_on"})
+"""Columns of our orders that a partner may leave in its answer, and nobody reads."""
+
+_APART = re.compile(r"[\s_\-./#:]+")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row, by column."""
+
+    number: int
+    """The line of the file in which it ends, as an editor counts."""
+    _cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        """The text of a column without blanks around it; empty when there is none."""
+        return self._cells.get(column, "")
+
+
+def rows(body: bytes, partner: CsvPartner, issues: Issues) -> list[Row]:
+    """The rows of a file. Raises: Undecodable (no file of this kind)."""
+    if len(body) > LARGEST_MESSAGE:
+        raise Undecodable(f"the file is larger than {LARGEST_MESSAGE} bytes")
+    text = _text(body, partner, issues)
+    text, told = _told_delimiter(text)
+    records = _records(text, told or _delimiter(text, partner, issues), issues)
+    return list(_matched(records, partner, issues))
+
+
+def _text(body: bytes, partner: CsvPartner, issues: Issues) -> str:
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        issues.add("the file is in UTF-16")
+        return body.decode("utf-16", "replace")
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if partner.encoding is Encoding.UTF_8:
+            issues.add("the file is not in UTF-8; it is read as Windows-1252")
+        # Windows-1252 has all of what people mean by ISO 8859-1, and more
+        return body.decode(Encoding.WINDOWS, "replace")
+    if partner.encoding is not Encoding.UTF_8 and not body.isascii():
+        issues.add(f"the file is in UTF-8 and not in {partner.encoding}")
+    return text
+
+
+def _told_delimiter(text: str) -> tuple[str, str | None]:
+    """The text without a first line `sep=;`, which some spreadsheets write, and what it says."""
+    found = re.match(r'"?sep=([,;\t|])"?\r?\n', text, re.IGNORECASE)
+    return (text[found.end() :], found[1]) if found else (text, None)
+
+
+def _delimiter(text: str, partner: CsvPartner, issues: Issues) -> str:
+    """The agreed one, unless another one makes more known columns of the first rows."""
+    head = "".join(line for _, line in zip(range(TITLES), io.StringIO(text, newline=""), strict=False))[:20_000]
+
+    def known(delimiter: str) -> int:
+        found = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        try:
+            return max((len(set(_columns(record, partner)) & COLUMNS) for record in found), default=0)
+        except csv.Error:
+            return 0
+
+    agreed = partner.delimiter.character
+    best = max((each.character for each in Delimiter), key=lambda each: (known(each), each == agreed))
+    if best != agreed:
+        issues.add(f"the cells are apart by {best!r} and not by {agreed!r}")
+    return best
+
+
+def _records(text: str, delimiter: str, issues: Issues) -> list[tuple[int, list[str]]]:
+    try:
+        return _parsed(text, delimiter, strict=True)
+    except csv.Error:
+        issues.add("quotes stand where RFC 4180 has none")
+    try:
+        records = _parsed(text, delimiter, strict=False)
+    except csv.Error as broken:
+        raise Undecodable(plain_words(f"the file is no CSV: {broken}")) from broken
+    if any("\n" in cell or "\r" in cell for _, record in records for cell in record):
+        raise Undecodable("a quote is opened and not closed, so that nobody can tell rows from text")
+    return records
+
+
+def _parsed(text: str, delimiter: str, *, strict: bool) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=strict)
+    records: list[tuple[int, list[str]]] = []
+    for record in reader:
+        if any(cell.strip() for cell in record):
+            records.append((reader.line_num, record))
+        if len(records) > MOST_ROWS:
+            raise Undecodable(f"the file has more than {MOST_ROWS} rows; send it in parts")
+    return records
+
+
+def _columns(header: list[str], partner: CsvPartner) -> list[str]:
+    """Our names for a header's cells; what we do not know stays as it is."""
+    columns: list[str] = []
+    for cell in header:
+        said = cell.strip().strip("\ufeff'").casefold()
+        plain = _APART.sub("_", said).strip("_")
+        ours = partner.columns.get(said) or partner.columns.get(plain)
+        columns.append(ours or ALIASES.get(plain, plain))
+    return columns
+
+
+def _is_header(columns: list[str]) -> bool:
+    return "po_number" in columns and len(set(columns) & COLUMNS) > 1
+
+
+def _matched(records: list[tuple[int, list[str]]], partner: CsvPartner, issues: Issues) -> Iterator[Row]:
+    """The rows below the header."""
+    heads = enumerate(_columns(record, partner) for _, record in records[: TITLES + 1])
+    at, columns = next(((at, each) for at, each in heads if _is_header(each)), (0, list[str]()))
+    if not columns:
+        raise Undecodable("no row is a header with po_number and another column that we know")
+    header = records[at][1]
+    if at:
+        issues.add(f"{at} rows above the header are not read")
+    for place, column in enumerate(columns):
+        if column and column not in COLUMNS | OURS_ONLY:
+            issues.add(f"the column {header[place]!r} is not known; it is not read")
+        elif column and column in columns[:place]:
+            issues.add(f"the column {column} is there twice; the first one with a text counts")
+    for number, cells in records[at + 1 :]:
+        if cells == header:
+            issues.add(f"row {number} is the header again")
+            continue
+        if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+            issues.add(f"row {number} has more cells than the header")
+        elif len(cells) < len(columns):
+            issues.add(f"row {number} has {len(cells)} cells, and the header {len(columns)}")
+        found: dict[str, str] = {}
+        for column, cell in zip(columns, cells, strict=False):
+            if cell.strip():
+                found.setdefault(column, cell.strip())
+        yield Row(number, found)

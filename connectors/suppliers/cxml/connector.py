@@ -1,0 +1,21 @@
+"""The `cxml` connector: the codec, and the one way in which cXML travels."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from connectors.suppliers.cxml.codec import CxmlCodec
+from connectors.suppliers.cxml.posting import Posting
+from connectors.suppliers.cxml.profile import CxmlPartner
+from connectors.suppliers.documents import DocumentConnector
+from connectors.suppliers.interface import Manifest
+
+
+class CxmlConnector(DocumentConnector):
+    """cXML with one supplier."""
+
+    manifest: ClassVar[Manifest] = Manifest(name="cxml", version="1", protocol="cXML over HTTPS", config=CxmlPartner)
+
+    def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
+        """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""
+        partner = CxmlPartner.model_validate(dict(config))
+        super().__init__(supplier_id, CxmlCodec(partner), Posting(supplier_id, partner))

@@ -1,0 +1,212 @@
+"""What partners' CSV files mean: each sample's right reading, and what spreadsheets, scripts and people do to files."""
+
+import hashlib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from connectors.errors import Undecodable
+from connectors.suppliers.csv.codec import CsvCodec
+from connectors.suppliers.csv.profile import CsvPartner
+from connectors.suppliers.interface import Decoded, Inward
+from domain.supplier_events import NoticePurpose, OrderAck, Received, ShipNotice, supplier_event
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "csv"
+
+
+class Expected(BaseModel):
+    habits: dict[str, object] = {}
+    events: list[object]
+    issues: list[str]
+
+
+def read(body: bytes, **habits: object) -> Decoded:
+    return CsvCodec(CsvPartner.model_validate(habits)).decode(Inward(body=body, headers={}))
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.csv")), ids=lambda sample: sample.stem)
+def test_a_sample_is_read_as_it_was_by_hand(sample: Path) -> None:
+    body = sample.read_bytes()
+    expected = Expected.model_validate_json(sample.with_suffix(".json").read_bytes())
+    decoded = read(body, **expected.habits)
+    assert list(decoded.events) == [supplier_event.validate_python(event) for event in expected.events]
+    assert list(decoded.issues) == expected.issues
+    assert decoded.dedupe_key == f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def test_every_expected_reading_has_its_sample() -> None:
+    assert {each.stem for each in SAMPLES.glob("*.json")} == {each.stem for each in SAMPLES.glob("*.csv")}
+
+
+PLAIN = "po_number,line_no,status,quantity\nPO-1,1,accepted,10\nPO-1,2,backordered,4\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(PLAIN.encode("utf-8-sig"), id="byte-order mark"),
+        pytest.param(PLAIN.encode("utf-16"), id="UTF-16"),
+        pytest.param(PLAIN.replace("\n", "\r\n").encode(), id="CRLF"),
+        pytest.param(PLAIN.replace("\n", "\r").encode(), id="CR"),
+        pytest.param(PLAIN.rstrip().encode(), id="no last line end"),
+        pytest.param(PLAIN.replace(",", ";").encode(), id="semicolons"),
+        pytest.param(PLAIN.replace(",", "\t").encode(), id="tabs"),
+        pytest.param(PLAIN.replace(",", "|").encode(), id="bars"),
+        pytest.param(PLAIN.replace(",", " , ").encode(), id="blanks"),
+        pytest.param((PLAIN + ",,,\n\n \n;;;\n").replace(";;;", ",,,").encode(), id="empty rows"),
+        pytest.param(PLAIN.replace("po_number", "PO Number").replace("line_no", " Line-No. ").encode(), id="names"),
+        pytest.param(PLAIN.replace("PO-1,1,accepted,10", '"PO-1","1","ACCEPTED","10.0"').encode(), id="quotes"),
+        pytest.param(PLAIN.replace("\n", ",,\n").encode(), id="more empty cells"),
+        pytest.param(("sep=,\n" + PLAIN).encode(), id="sep"),
+    ],
+)
+def test_what_spreadsheets_and_scripts_do_is_survived(body: bytes) -> None:
+    assert body != PLAIN.encode()
+    assert read(body).events == read(PLAIN.encode()).events
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "no row is a header"),
+        (b"\x00\x01\x02", "no row is a header"),
+        (b"po_number,line_no\n", "a header and no rows"),
+        (b"name,price\nmug,3\n", "no row is a header"),
+        (b'po_number,status\nPO-1,"accepted\nPO-2,accepted\n', "opened and not closed"),
+        (b"po_number,status\n" + b"x" * 200_000, "no CSV"),
+        (b"po_number,status\n" + b"1,\n" * 100_001, "more than 100000 rows"),
+        (b"po_number,status\n" + b"".join(b"P%d,ok\n" % n for n in range(10_001)), "more than 10000 things"),
+        (b"po_number,status\n" + b"\n" * 5_000_000, "larger than"),
+    ],
+)
+def test_what_is_no_such_file_is_undecodable(body: bytes, words: str) -> None:
+    with pytest.raises(Undecodable, match=words):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    ("written", "mark", "quantity"),
+    [
+        ("1,035", "point", "1035"),
+        ("1.035", "comma", "1035"),
+        ("1.035,50", "comma", "1035.5"),
+        ("1 035", "point", "1035"),
+        ("+7", "point", "7"),
+        ("10.000", "point", "10"),
+        ("1,5", "point", None),
+        ("1.5", "comma", None),
+        ("1,0355", "point", None),
+        ("-3", "point", None),
+        ("1e3", "point", None),
+        ("10000001", "point", None),
+        ("0.0000001", "point", None),
+        ("", "point", None),
+    ],
+)
+def test_a_number_is_read_as_the_partner_writes_it_or_is_an_incident(
+    written: str, mark: str, quantity: str | None
+) -> None:
+    body = f'po_number;line_no;status;quantity\nPO-1;1;accepted;"{written}"\n'
+    (event,) = read(body.encode(), decimal_mark=mark, delimiter="semicolon").events
+    if quantity is None:
+        assert event.kind == "unmatched"
+        assert "which cannot be read" in event.what
+    else:
+        assert isinstance(event, OrderAck)
+        assert event.lines[0].splits[0].quantity == Decimal(quantity)
+
+
+@pytest.mark.parametrize(
+    ("written", "dates", "day"),
+    [
+        ("2026-12-04", "month_first", date(2026, 12, 4)),
+        ("20261204", "iso", date(2026, 12, 4)),
+        ("2026-12-04 08:00", "iso", date(2026, 12, 4)),
+        ("4.12.2026", "day_first", date(2026, 12, 4)),
+        ("04/12/26", "day_first", date(2026, 12, 4)),
+        ("12/4/2026", "month_first", date(2026, 12, 4)),
+        ("4.12.2026", "iso", None),
+        ("31/12/2026", "month_first", None),
+        ("2026-02-30", "iso", None),
+        ("31.12.2049", "day_first", None),
+        ("0021-02-01", "iso", None),
+        ("soon", "iso", None),
+    ],
+)
+def test_a_day_is_read_as_the_partner_writes_it_or_is_unknown(written: str, dates: str, day: date | None) -> None:
+    body = f"po_number,line_no,status,quantity,deliver_on\nPO-1,1,accepted,5,{written}\n"
+    decoded = read(body.encode(), dates=dates)
+    (event,) = decoded.events
+    assert isinstance(event, OrderAck)
+    assert event.lines[0].splits[0].deliver_on == day
+    assert len(decoded.issues) == (day is None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (",PO-1,,,perhaps,", "of the whole order"),
+        (",PO-1,,,accepted,5", "names none that can be read"),
+        (",PO-1,x,,accepted,", "names none that can be read"),
+        ("ack,PO-1,,,,", "answers nothing"),
+        (",PO-1,,,,", "no type that we know"),
+        ("invoice,PO-1,1,,accepted,5", "no type that we know ('invoice')"),
+        (",,1,,accepted,5", "names no order"),
+        (f",{'P' * 201},1,,accepted,5", "names no order"),
+        (",PO-1,1,one,accepted,5", "revision 'one'"),
+    ],
+)
+def test_what_a_person_must_ask_about_is_an_incident(rows: str, words: str) -> None:
+    (event,) = read(f"type,po_number,line_no,revision,status,quantity\n{rows}\n".encode()).events
+    assert event.kind == "unmatched"
+    assert words in event.what
+
+
+def test_our_own_order_filled_in_and_sent_back_is_an_answer() -> None:
+    (event,) = read(b"type,po_number,revision,line_no,quantity,status\norder,PO-1,0,1,5,accepted\n").events
+    assert isinstance(event, OrderAck)
+    assert event.lines[0].splits[0].quantity == 5
+
+
+def test_a_shipment_can_be_replaced_and_taken_back() -> None:
+    head = "po_number,shipment_id,purpose,line_no,quantity\n"
+    (replaced,) = read(f"{head}PO-1,S-1,replace,1,5\n".encode()).events
+    (cancelled,) = read(f"{head}PO-1,S-1,cancel,,\n".encode()).events
+    assert isinstance(replaced, ShipNotice)
+    assert isinstance(cancelled, ShipNotice)
+    assert (replaced.purpose, len(replaced.lines)) == (NoticePurpose.REPLACE, 1)
+    assert (cancelled.purpose, len(cancelled.lines)) == (NoticePurpose.CANCEL, 0)
+
+
+def test_what_has_no_name_of_its_own_is_named_by_its_content() -> None:
+    body = b"type,po_number,line_no,good\nreceipt,PO-1,1,5\n"
+    decoded = read(body)
+    (event,) = decoded.events
+    assert isinstance(event, Received)
+    assert event.receipt_id == f"file-{hashlib.sha256(body).hexdigest()[:16]}"
+    assert decoded.issues == ("row 2: receipt_id is missing; the file's content stands for it",)
+
+
+def test_a_file_for_somebody_else_is_not_taken() -> None:
+    codec = CsvCodec(CsvPartner(buyer="SHOP", supplier="ACME"))
+
+    def addressed(buyer: str, supplier: str) -> None:
+        body = f"buyer,supplier,po_number,status\n{buyer},{supplier},PO-1,accepted\n"
+        codec.addressed(Inward(body=body.encode(), headers={}))
+
+    addressed("shop", "Acme")
+    addressed("", "")
+    with pytest.raises(Undecodable, match="names the buyer 'OTHER'"):
+        addressed("OTHER", "ACME")
+    with pytest.raises(Undecodable, match="names the supplier 'OTHER'"):
+        addressed("SHOP", "OTHER")
+
+
+def test_ten_thousand_lines_are_read() -> None:
+    rows = "".join(f"PO-1,{number},accepted,35\nPO-1,{number},backordered,65\n" for number in range(1, 10_001))
+    (event,) = read(f"po_number,line_no,status,quantity\n{rows}".encode()).events
+    assert isinstance(event, OrderAck)
+    assert len(event.lines) == 10_000

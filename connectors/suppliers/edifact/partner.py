@@ -48,7 +48,7 @@ FUNCTIONS = {
     "4": Meaning.BY_LINE,
     "12": Meaning.UNCLEAR,
     "27": Meaning.REFUSED,
-    "28": Meaning.BY_LINE,
+    "28": Meaning.ACCEPTED,
     "29": Meaning.ACCEPTED,
 }
 """Of BGM 1225. Any other leaves it to the response type."""

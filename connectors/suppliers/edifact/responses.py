@@ -64,37 +64,35 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     header, lines = blocks(segments)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     number, revision = _order(header, lines, issues)
-    reason = plain_words(free_text(header))
     response = name(bgm.part(2), "the number of the ORDRSP", issues)
-    if not number:
-        return [
-            Unmatched(what=plain_words(f"An ORDRSP ({response or 'without number'}) names no order of ours (RFF+ON)."))
-        ]
-    meaning = partner.function(bgm.part(3)) or partner.response_type(bgm.part(4)) or Meaning.BY_LINE
     said = f"ORDRSP {response or 'without number'}"
+    if not number:
+        return [Unmatched(what=plain_words(f"{said} names no order of ours (RFF+ON). Ask them which it is."))]
+    reason = plain_words(free_text(header))
+    meaning = partner.function(bgm.part(3)) or partner.response_type(bgm.part(4)) or Meaning.BY_LINE
     if meaning is Meaning.RECEIVED:
         return [Hint(po_number=number, what=plain_words(f"{said}: they have it and say nothing of it yet. {reason}"))]
-    if meaning is Meaning.UNCLEAR:
-        code = f"function {bgm.part(3)}, response type {bgm.part(4) or 'none'}"
-        what = f"{said} has {code}, of which the profile does not know what it means. Ask them. {reason}"
-        return [Unmatched(po_number=number, what=plain_words(what))]
     dates = _dates([segment for segment in header if segment.tag == "DTM"], partner, issues)
     read = [_read_line(block, dates, partner, issues) for block in lines]
+    if meaning is Meaning.BY_LINE and not any(one.meaning or one.answer.splits for one in read):
+        meaning = Meaning.UNCLEAR
     if revision is not None:
         return [_change_ack(number, revision, meaning, read, reason)]
-    seller = name(reference(header, "VN"), "the supplier's order number", issues)
+    if meaning is Meaning.UNCLEAR:
+        code = f"function {bgm.part(3) or 'none'}, response type {bgm.part(4) or 'none'}"
+        what = f"{said} ({code}) says neither that they take the order nor that they do not. Ask them. {reason}"
+        return [Unmatched(po_number=number, what=plain_words(what))]
+    theirs = name(reference(header, "VN"), "the supplier's order number", issues) or response or None
     if meaning is Meaning.REFUSED:
         reason = reason or plain_words(free_text([segment for block in lines for segment in block]))
-        return [OrderAck(po_number=number, accepted=False, supplier_order_no=seller or response or None, reason=reason)]
+        return [OrderAck(po_number=number, accepted=False, supplier_order_no=theirs, reason=reason)]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
         issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
     answers = tuple(one.answer for one in read if one.answer.splits)
-    ack = OrderAck(po_number=number, supplier_order_no=seller or response or None, lines=answers, reason=reason)
-    dated = _without_quantity(read) or ([("all lines", dates.deliver_on)] if not lines and dates.deliver_on else [])
-    if not dated:
-        return [ack]
-    words = ", ".join(f"{which} for {when}" for which, when in dated)
-    return [ack, Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {words}"))]
+    events: list[SupplierEvent] = [OrderAck(po_number=number, supplier_order_no=theirs, lines=answers, reason=reason)]
+    if dated := _without_quantity(read, dates):
+        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
+    return events
 
 
 def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues: Issues) -> tuple[str, int | None]:
@@ -115,31 +113,34 @@ def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues
     return name(named, "our order number", issues), None
 
 
-def _change_ack(number: str, revision: int, meaning: Meaning, read: Sequence[_Line], reason: str) -> SupplierEvent:
+def _change_ack(number: str, revision: int, meaning: Meaning, read: Sequence[_Line], reason: str) -> ChangeAck:
     """The answer to a change: as the whole message says, else as its lines agree, else as each of them says."""
+    # a line whose change is refused stands as it was, as do lines that are not named
+    taken = [one for one in read if one.meaning is not LineMeaning.REFUSED]
     lines: tuple[AckLine, ...] = ()
-    refused = [one for one in read if one.meaning is LineMeaning.REFUSED]
     if meaning is Meaning.ACCEPTED or (read and all(one.meaning is LineMeaning.AS_ASKED for one in read)):
         verdict = ChangeVerdict.ACCEPTED
-    elif meaning is Meaning.REFUSED or (read and len(refused) == len(read)):
+    elif meaning is Meaning.REFUSED or (read and not taken):
         verdict = ChangeVerdict.REFUSED
-    elif read and all(one.answer.splits for one in read if one not in refused):
-        # a line whose change is refused stands as it was, as do lines that are not named
+    elif meaning is Meaning.BY_LINE and all(one.answer.splits for one in taken):
         verdict = ChangeVerdict.PARTLY
-        lines = tuple(one.answer for one in read if one not in refused)
+        lines = tuple(one.answer for one in taken)
     else:
         verdict = ChangeVerdict.UNCLEAR
-        reason = plain_words(f"{reason} it does not say how many stay on each line it takes".lstrip())
+        reason = plain_words(f"{reason} It does not say how many stay on each line.".lstrip())
     return ChangeAck(po_number=number, revision=revision, verdict=verdict, lines=lines, reason=reason)
 
 
-def _without_quantity(read: Sequence[_Line]) -> list[tuple[str, date]]:
-    dated: list[tuple[str, date]] = []
-    for one in read:
-        if one.dated is not None:
-            ref = one.answer.line
-            dated.append((f"line {ref.line_no or ref.sku or ref.supplier_sku or 'unknown'}", one.dated))
-    return dated
+def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
+    """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
+    dated = [
+        f"line {one.answer.line.line_no or one.answer.line.sku or one.answer.line.supplier_sku or '?'} for {one.dated}"
+        for one in read
+        if one.dated is not None
+    ]
+    if not read and (whole := of_order.deliver_on or of_order.ship_on):
+        dated.append(f"all lines for {whole}")
+    return ", ".join(dated)
 
 
 def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:

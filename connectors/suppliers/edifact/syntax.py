@@ -66,7 +66,10 @@ def read_segments(body: bytes, issues: Issues) -> list[Segment]:
         delimiters = delimiters._replace(terminator="\n")
     if text.count(delimiters.terminator) > MOST_SEGMENTS:
         raise Undecodable(f"the document has more than {MOST_SEGMENTS} segments")
-    return list(_cut(text, delimiters, issues))
+    segments = list(_cut(text, delimiters, issues))
+    if not segments or segments[0].tag != "UNB":
+        raise Undecodable("the document does not start with a UNB that can be read")
+    return segments
 
 
 def _delimiters(text: str) -> tuple[Delimiters, str]:

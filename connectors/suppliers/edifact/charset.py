@@ -104,13 +104,8 @@ def wording(value: str, charset: str) -> str:
 
 
 def _nearest(character: str, charset: str) -> str:
-    if carries(charset, character):
-        return character
-    if carries(charset, character.upper()):
-        return character.upper()
     plain = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
-    if plain and all(carries(charset, c) for c in plain):
-        return plain
-    if plain and all(carries(charset, c.upper()) for c in plain):
-        return plain.upper()
+    for attempt in (character, plain, plain.casefold() if character.islower() else "", plain.upper()):
+        if attempt and all(carries(charset, c) for c in attempt):
+            return attempt
     return _STAND_IN

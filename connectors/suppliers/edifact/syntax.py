@@ -15,7 +15,7 @@ from connectors.suppliers.edifact.issues import Issues
 LARGEST_MESSAGE = 10_000_000
 """Bytes of a document; more is not read. An ORDRSP of 10,000 lines has about two million."""
 
-MOST_SEGMENTS = 300_000
+MOST_SEGMENTS = 200_000
 """Of one document; more is not read."""
 
 _BREAKS = re.compile(r"[\r\n]+")
@@ -116,18 +116,16 @@ def _split(text: str, mark: str, release: str) -> list[str]:
     parts: list[str] = []
     kept: list[str] = []
     for piece in text.split(mark):
-        kept.append(piece)
-        if not _ends_released(piece, release):
-            parts.append(mark.join(kept))
+        if piece.endswith(release) and (len(piece) - len(piece.rstrip(release))) % 2:
+            kept.append(piece)  # the mark after it is released, by a release character that is not released itself
+        elif kept:
+            parts.append(mark.join((*kept, piece)))
             kept = []
+        else:
+            parts.append(piece)
     if kept:
         parts.append(mark.join(kept))
     return parts
-
-
-def _ends_released(piece: str, release: str) -> bool:
-    """Whether what follows the piece is released: a release character that is not released itself."""
-    return piece.endswith(release) and (len(piece) - len(piece.rstrip(release))) % 2 == 1
 
 
 def _plain(part: str, release: str) -> str:

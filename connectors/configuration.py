@@ -7,11 +7,11 @@ give the variable to the processes that talk to the supplier. Wrong settings are
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, NamedTuple, cast, get_args
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 ENVIRONMENT_PREFIX = "env:"
@@ -27,14 +27,21 @@ def variable(setting: object) -> str | None:
     return name if _VARIABLE.fullmatch(name) else None
 
 
+class SeveralLines:
+    """Marks a setting that may hold line breaks, as keys in files do: `key: Annotated[SecretStr, SeveralLines()]`."""
+
+
 class ConnectorConfig(BaseModel):
-    """Base of every connector's settings. Unknown settings are refused, since a misspelt one would be silently lost."""
+    """Base of every connector's settings, and of settings within settings (those are told apart by `kind`).
+
+    Unknown settings are refused, since a misspelt one would be silently lost.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _from_environment(cls, value: object) -> object:
+    def _from_environment(cls, value: object, about: ValidationInfo) -> object:
         if isinstance(value, str) and value.startswith(ENVIRONMENT_PREFIX):
             name = variable(value)
             if name is None:
@@ -42,10 +49,15 @@ class ConnectorConfig(BaseModel):
             value = os.environ.get(name)
             if not value:
                 raise ValueError("is not set in this process; set that variable")
-        if isinstance(value, str) and not value.isprintable():
+        if isinstance(value, str) and not (value.isprintable() or cls._may_hold_lines(value, about)):
             # a line break at the end of a secret that was read from a file, mostly
             raise ValueError("holds a line break or another character that cannot be printed; take it out")
         return value
+
+    @classmethod
+    def _may_hold_lines(cls, value: str, about: ValidationInfo) -> bool:
+        marks = cls.model_fields[about.field_name].metadata if about.field_name else []
+        return any(isinstance(mark, SeveralLines) for mark in marks) and "".join(value.split()).isprintable()
 
 
 class SettingProblem(NamedTuple):
@@ -75,15 +87,45 @@ def problems(
         settings: as they stand in the catalogue.
     """
     for error in refusal.errors(include_url=False, include_input=False):
-        setting = ".".join(map(str, error["loc"]))
+        path, value = _placed(error["loc"], settings)
         if error["type"] == "missing":
             wrong = "is missing; set it"
         elif error["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(setting, model.model_fields, n=1)
+            near = difflib.get_close_matches(path[-1], sorted(_names(model)), n=1)
             wrong = f"is no setting of this connector; {f'did you mean {near[0]}?' if near else 'take it out'}"
         else:
             wrong = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-        yield SettingProblem(f"connector_config.{setting}", wrong, variable(settings.get(setting)))
+        yield SettingProblem(".".join(["connector_config", *path]), wrong, variable(value))
+
+
+def _placed(location: Sequence[int | str], settings: Mapping[str, object]) -> tuple[list[str], object]:
+    """Where pydantic found something, as the people who wrote the settings would say it, and what stands there."""
+    path, here, told_apart = list[str](), cast("object", settings), False
+    for part in location:
+        if part == _within(here, "kind") and _within(here, part) is None and not told_apart:
+            # pydantic names which kind of settings it tried; nobody wrote that as a step of the way
+            told_apart = True
+        else:
+            path.append(str(part))
+            here, told_apart = _within(here, part), False
+    return path, here
+
+
+def _within(settings: object, part: int | str) -> object:
+    """What stands there; a single value may stand for several (`env:NAME`)."""
+    if isinstance(settings, Mapping):
+        return cast("Mapping[object, object]", settings).get(part)
+    if isinstance(settings, list | tuple):
+        return cast("Sequence[object]", settings)[part] if isinstance(part, int) else None
+    return settings
+
+
+def _names(kind: object) -> set[str]:
+    """The names of settings, and of settings within them."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        within = [_names(field.annotation) for field in kind.model_fields.values()]
+        return set(kind.model_fields).union(*within)
+    return set[str]().union(*map(_names, get_args(kind)))
 
 
 def usable_address(value: str) -> str:

@@ -15,6 +15,7 @@ from connectors.suppliers.interface import (
     Decoded,
     Envelope,
     Health,
+    Idempotency,
     Inbound,
     Inward,
     LookupStatus,
@@ -97,8 +98,12 @@ class DocumentConnector:
         self._supplier_id = supplier_id
         self._codec = codec
         self._transport = transport
-        self.capabilities = codec.capabilities.model_copy(
+        its = codec.capabilities
+        # What the transport finds it does not hand over twice, even to a partner who would take it for two orders.
+        told_twice = Idempotency.KEY if its.idempotency is Idempotency.NONE and transport.finds else its.idempotency
+        self.capabilities = its.model_copy(
             update={
+                "idempotency": told_twice,
                 "lookup": transport.finds,
                 "poll": Inbound.POLL in transport.inbound,
                 "inbound": transport.inbound,
@@ -132,6 +137,7 @@ class DocumentConnector:
 
     def decode(self, message: Inward) -> Decoded:
         """Pure: raw message to events. Raises: Undecodable, and nothing else, whatever the bytes."""
+        self._codec.addressed(message)  # what is collected comes through no door that would have asked
         return self._codec.decode(message)
 
     def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:

@@ -203,6 +203,8 @@ class Batch(Frozen):
 
     messages: tuple[Inward, ...]
     cursor: str | None
+    issues: tuple[str, ...] = ()
+    """What a person has to mend at the place that was polled, in words, and said by every poll until it is mended."""
 
 
 class Decoded(Frozen):

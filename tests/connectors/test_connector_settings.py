@@ -2,16 +2,19 @@
 
 import re
 from importlib.metadata import EntryPoint, EntryPoints
+from typing import cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from connectors.configuration import ConnectorConfig, problems
 from connectors.errors import Unsupported, WronglySetUp
 from connectors.fulfilment.http import HttpCarrier
 from connectors.payments.http import HttpPayments
 from connectors.suppliers import interface
 from connectors.suppliers.http import HttpConnector
 from connectors.suppliers.interface import connector_for, installed, setting_problems
+from connectors.suppliers.transports.configuration import SftpConfig, TransportConfig
 
 CONFIG: dict[str, object] = {
     "base_url": "https://api.acme.example/v1",
@@ -68,6 +71,80 @@ def test_all_that_is_wrong_with_a_supplier_is_told_at_once_by_field_and_without_
     assert "connector_config.api_key (environment variable ACME_KEY): is not set in this process" in told
     assert "connector_config.time_out: is no setting of this connector; did you mean timeout_seconds?" in told
     assert "topsecret" not in told
+
+
+class Documents(ConnectorConfig):
+    """A connector with settings within settings, as those for documents are."""
+
+    partner: str
+    transport: TransportConfig
+
+
+SFTP: dict[str, object] = {
+    "kind": "sftp",
+    "outbox": "in",
+    "inbox": "out",
+    "host": "sftp.acme.example",
+    "user": "ada",
+    "password": "topsecret",
+    "host_keys": ["SHA256:uNiVztksCsDhcc0u9e8BrwRsZEMdxv3XPFv9JPGlLOM"],
+}
+
+
+def wrong(transport: object) -> dict[str, tuple[str | None, str]]:
+    settings = {"partner": "ACME", "transport": transport}
+    with pytest.raises(ValidationError) as raised:
+        Documents.model_validate(settings)
+    found = list(problems(raised.value, Documents, settings))
+    assert "topsecret" not in f"{raised.value} {found}"
+    return {problem.field: (problem.variable, problem.wrong) for problem in found}
+
+
+def test_settings_within_settings_are_read_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_PASSWORD", "from-the-environment")
+    settings = {"partner": "ACME", "transport": SFTP | {"password": "env:ACME_PASSWORD"}}
+    transport = Documents.model_validate(settings).transport
+    assert isinstance(transport, SftpConfig) and transport.password is not None
+    assert transport.password.get_secret_value() == "from-the-environment"
+
+
+def test_what_is_wrong_within_settings_is_named_as_it_is_written_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ACME_PASSWORD", raising=False)
+    monkeypatch.setenv("ACME_HOST", "not a topsecret host")
+    assert wrong(SFTP | {"password": "env:ACME_PASSWORD", "host": "env:ACME_HOST", "port": 0}) == {
+        "connector_config.transport.password": ("ACME_PASSWORD", "is not set in this process; set that variable"),
+        "connector_config.transport.host": ("ACME_HOST", "String should match pattern '^[A-Za-z0-9._:\\[\\]-]+$'"),
+        "connector_config.transport.port": (None, "must be greater than or equal to 1"),
+    }
+
+
+def test_a_missing_and_a_misspelt_setting_within_settings_are_named() -> None:
+    without_user = {name: value for name, value in SFTP.items() if name != "user"} | {"usr": "topsecret"}
+    assert wrong(without_user) == {
+        "connector_config.transport.user": (None, "is missing; set it"),
+        "connector_config.transport.usr": (None, "is no setting of this connector; did you mean user?"),
+    }
+
+
+@pytest.mark.parametrize("transport", [{"kind": "topsecret"}, {}, {"kind": None}, "topsecret"])
+def test_a_kind_of_settings_that_there_is_not_is_told_without_its_value(transport: object) -> None:
+    told = {"connector_config.transport": (None, "must have a kind, which is folder, sftp or https")}
+    assert wrong(transport) == told
+
+
+def test_one_of_several_values_is_named_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = wrong(SFTP | {"host_keys": [*cast("list[str]", SFTP["host_keys"]), "topsecret"]})
+    assert list(found) == ["connector_config.transport.host_keys.1"]
+    monkeypatch.setenv("ACME_KEYS", "topsecret")
+    assert wrong(SFTP | {"host_keys": "env:ACME_KEYS"})["connector_config.transport.host_keys.0"][0] == "ACME_KEYS"
+
+
+def test_settings_that_do_not_go_together_are_named_by_what_holds_them() -> None:
+    found = wrong(SFTP | {"inbox": "in"})
+    assert list(found) == ["connector_config.transport"]
+    assert found["connector_config.transport"][1].startswith("inbox must be a folder of its own")
 
 
 def test_good_settings_have_no_problem() -> None:

@@ -87,8 +87,16 @@ class EdifactCodec:
         return Decoded(dedupe_key=dedupe_key(found, message.body, issues), events=tuple(events), issues=issues.lines())
 
     def addressed(self, message: Inward) -> None:
-        """Check that a document is from this partner, for us, and no test unless tests are set. Raises: Undecodable."""
-        for one in read_interchanges(message.body, Issues()):
+        """Check that a document is from this partner, for us, and no test unless tests are set.
+
+        Raises:
+            Undecodable: it is not. Bytes that cannot be read pass, since `decode` says what is wrong with them.
+        """
+        try:
+            found = read_interchanges(message.body, Issues())
+        except Undecodable:
+            return
+        for one in found:
             if wrong := self._misdirected(one):
                 raise Undecodable(wrong)
 

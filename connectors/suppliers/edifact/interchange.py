@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
@@ -53,7 +54,9 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
         Undecodable: it is no EDIFACT, or holds no message.
     """
     found: list[Interchange] = []
-    segments = read_segments(body, issues)
+    segments, ends = read_segments(body, issues)
+    if not ends:
+        issues.note("the last segment does not end: the document may be cut off")
     starts = [n for n, segment in enumerate(segments) if segment.tag == "UNB"]
     if len(starts) > 1:
         issues.note(f"the document holds {len(starts)} interchanges; all are read")
@@ -62,6 +65,8 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
     messages = sum(len(interchange.messages) for interchange in found)
     if not messages:
         raise Undecodable("the interchange holds no message (no UNH)")
+    if not ends and any(segment.tag == "UNH" for segment in _after_last_unt(segments)):
+        raise Undecodable("the document is cut off within a message; ask for it again")
     if messages > MOST_MESSAGES:
         raise Undecodable(f"the document holds more than {MOST_MESSAGES} messages")
     return found
@@ -69,7 +74,11 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
 
 def first_header(body: bytes) -> Interchange:
     """The first UNB of a document, for a word about a document that cannot be read otherwise. Raises: Undecodable."""
-    return _interchange(read_segments(body, Issues())[0], [], Issues())
+    return _interchange(read_segments(body, Issues()).segments[0], [], Issues())
+
+
+def _after_last_unt(segments: Sequence[Segment]) -> Iterator[Segment]:
+    return takewhile(lambda segment: segment.tag != "UNT", reversed(segments))
 
 
 def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues) -> str:

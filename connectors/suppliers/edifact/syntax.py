@@ -49,7 +49,15 @@ class Segment(NamedTuple):
         return self.elements[element - 1][component - 1].strip()
 
 
-def read_segments(body: bytes, issues: Issues) -> list[Segment]:
+class Segments(NamedTuple):
+    """A document cut into segments, of which the first is UNB."""
+
+    segments: list[Segment]
+    ends: bool
+    """False: the last segment has no terminator."""
+
+
+def read_segments(body: bytes, issues: Issues) -> Segments:
     """All segments of a document after UNA.
 
     Raises:
@@ -69,7 +77,7 @@ def read_segments(body: bytes, issues: Issues) -> list[Segment]:
     segments = list(_cut(text, delimiters, issues))
     if not segments or segments[0].tag != "UNB":
         raise Undecodable("the document does not start with a UNB that can be read")
-    return segments
+    return Segments(segments, ends=text.rstrip().endswith(delimiters.terminator.strip()))
 
 
 def _delimiters(text: str) -> tuple[Delimiters, str]:
@@ -91,10 +99,6 @@ def _cut(text: str, delimiters: Delimiters, issues: Issues) -> Iterator[Segment]
     release, terminator = delimiters.release, delimiters.terminator
     released = bool(release) and release in text
     pieces = _split(text, terminator, release) if released else text.split(terminator)
-    if pieces and not pieces[-1].strip():
-        pieces.pop()
-    else:
-        issues.note("the last segment does not end: the document may be cut off")
     for piece in pieces:
         segment = piece.strip()
         if "\n" in segment or "\r" in segment:

@@ -37,6 +37,7 @@ def test_damaged_documents_are_read_or_turned_away() -> None:
         (b"UNBX+UNOC:3'", "UNB that can be read"),
         (HEAD.encode(), "holds no message"),
         (HEAD.encode() + b"UNZ+0+17'", "holds no message"),
+        (message("BGM+231+A+29", "RFF+ON:PO-1").encode()[:-30], "cut off within a message"),
         (b"x" * (LARGEST_MESSAGE + 1), "larger than"),
         (HEAD.encode() + b"'" * (MOST_SEGMENTS + 1), "more than 200000 segments"),
         (HEAD.encode() + b"UNH+1+ORDRSP'" * (MOST_MESSAGES + 1), "more than 1000 messages"),
@@ -45,8 +46,7 @@ def test_damaged_documents_are_read_or_turned_away() -> None:
 def test_what_is_no_edifact_is_turned_away_with_words(body: bytes, wrong: str) -> None:
     with pytest.raises(Undecodable, match=wrong):
         codec().decode(inward(body))
-    with pytest.raises(Undecodable, match=wrong):
-        codec().addressed(inward(body))
+    codec().addressed(inward(body))  # whose it is cannot be said
 
 
 def test_a_document_with_the_separators_of_level_b_is_read() -> None:
@@ -65,7 +65,7 @@ def test_a_document_with_a_segment_on_each_line_and_no_terminator_is_read() -> N
 def test_released_characters_are_data_however_many_there_are() -> None:
     awkward = ["?", "??", "'", "?'", "a+b:c", "'+:?'", "", "x?"]
     text = HEAD + written("FTX", "AAI", tuple(awkward)) + "UNZ+1'"
-    ftx = read_segments(text.encode(), Issues())[1]
+    ftx = read_segments(text.encode(), Issues()).segments[1]
     assert ftx.elements[1] == awkward
 
 

@@ -140,6 +140,10 @@ class EdifactPartner(ConnectorConfig):
     """What BGM 4343 means here, where it is not as in RESPONSE_TYPES."""
     line_actions: dict[str, LineMeaning] = Field(default_factory=dict[str, LineMeaning])
     """What LIN 1229 means here, where it is not as in LINE_ACTIONS."""
+    change_answers: Literal["by reference", "by action"] = "by reference"
+    """How an ORDRSP that answers an ORDCHG is known: it names its number (RFF), or its lines repeat our actions."""
+    refused_changes: Literal["refused", "withdrawn", "unclear"] = "refused"
+    """What a refusal of the whole means in an answer to an ORDCHG. With some: the order is withdrawn, as was asked."""
     confirmed_quantities: tuple[Code, ...] = ("113", "12", "66")
     """6063 of what will be delivered, the first that a line has."""
     backordered_quantities: tuple[Code, ...] = ("83",)

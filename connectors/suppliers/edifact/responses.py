@@ -1,12 +1,16 @@
 """ORDRSP: the answer to an order, or to a change of it, line by line and each line in parts.
 
 A line that is accepted without any quantity is left out, since a line that is not named stands as it was ordered.
+
+An ORDRSP answers a change if it names its number. One that names none tells how the order stands at the supplier,
+which no later revision can have overtaken: `AS_IT_STANDS`. Some partners name none and repeat the action of our ORDCHG
+on each line instead; then it is about the one change that is in flight: `NONE_NAMED`.
 """
 
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import blocks, line_ref, reference, substitute
@@ -29,8 +33,21 @@ from domain.supplier_events import (
 CHANGE_MARK = "/"
 """Between order number and revision in the number of an ORDCHG: no order number of ours holds it."""
 
+NONE_NAMED: Final = 0
+AS_IT_STANDS: Final = 2**31 - 1
+
+_ASKED_BY_US = frozenset({"1", "2", "3"})
+"""LIN 1229 of an ORDCHG, which some repeat in the answer."""
+
 _CHANGE_REFERENCES = ("PP", "CR", "ACW", "ON")
 """RFF 1153 by which an answer may name our ORDCHG."""
+
+
+_REFUSED_CHANGES = {
+    "refused": ChangeVerdict.REFUSED,
+    "withdrawn": ChangeVerdict.ACCEPTED,
+    "unclear": ChangeVerdict.UNCLEAR,
+}
 
 
 class _Dates(NamedTuple):
@@ -76,8 +93,13 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     read = [_read_line(block, dates, partner, issues) for block in lines]
     if meaning is Meaning.BY_LINE and not any(one.meaning or one.answer.splits for one in read):
         meaning = Meaning.UNCLEAR
+    if revision is None and partner.change_answers == "by action":
+        revision = NONE_NAMED if any(block[0].part(2) in _ASKED_BY_US for block in lines) else None
     if revision is not None:
-        return [_change_ack(number, revision, meaning, read, reason)]
+        verdict, stand = _verdict(meaning, read, partner)
+        if verdict is ChangeVerdict.UNCLEAR:
+            reason = reason or "It does not say how many stay on each line."
+        return [ChangeAck(po_number=number, revision=revision, verdict=verdict, lines=stand, reason=reason)]
     if meaning is Meaning.UNCLEAR:
         code = f"function {bgm.part(3) or 'none'}, response type {bgm.part(4) or 'none'}"
         what = f"{said} ({code}) says neither that they take the order nor that they do not. Ask them. {reason}"
@@ -85,11 +107,15 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     theirs = name(reference(header, "VN"), "the supplier's order number", issues) or response or None
     if meaning is Meaning.REFUSED:
         reason = reason or plain_words(free_text([segment for block in lines for segment in block]))
-        return [OrderAck(po_number=number, accepted=False, supplier_order_no=theirs, reason=reason)]
+        return [
+            OrderAck(po_number=number, revision=AS_IT_STANDS, accepted=False, supplier_order_no=theirs, reason=reason)
+        ]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
         issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
     answers = tuple(one.answer for one in read if one.answer.splits)
-    events: list[SupplierEvent] = [OrderAck(po_number=number, supplier_order_no=theirs, lines=answers, reason=reason)]
+    events: list[SupplierEvent] = [
+        OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
+    ]
     if dated := _without_quantity(read, dates):
         events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
     return events
@@ -113,22 +139,21 @@ def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues
     return name(named, "our order number", issues), None
 
 
-def _change_ack(number: str, revision: int, meaning: Meaning, read: Sequence[_Line], reason: str) -> ChangeAck:
-    """The answer to a change: as the whole message says, else as its lines agree, else as each of them says."""
+def _verdict(
+    meaning: Meaning, read: Sequence[_Line], partner: EdifactPartner
+) -> tuple[ChangeVerdict, tuple[AckLine, ...]]:
+    """What became of a change, as the whole message says, else as its lines agree, else line by line."""
     # a line whose change is refused stands as it was, as do lines that are not named
     taken = [one for one in read if one.meaning is not LineMeaning.REFUSED]
-    lines: tuple[AckLine, ...] = ()
     if meaning is Meaning.ACCEPTED or (read and all(one.meaning is LineMeaning.AS_ASKED for one in read)):
-        verdict = ChangeVerdict.ACCEPTED
-    elif meaning is Meaning.REFUSED or (read and not taken):
-        verdict = ChangeVerdict.REFUSED
-    elif meaning is Meaning.BY_LINE and all(one.answer.splits for one in taken):
-        verdict = ChangeVerdict.PARTLY
-        lines = tuple(one.answer for one in taken)
-    else:
-        verdict = ChangeVerdict.UNCLEAR
-        reason = plain_words(f"{reason} It does not say how many stay on each line.".lstrip())
-    return ChangeAck(po_number=number, revision=revision, verdict=verdict, lines=lines, reason=reason)
+        return ChangeVerdict.ACCEPTED, ()
+    if meaning is Meaning.REFUSED:
+        return _REFUSED_CHANGES[partner.refused_changes], ()
+    if read and not taken:
+        return ChangeVerdict.REFUSED, ()
+    if meaning is Meaning.BY_LINE and all(one.answer.splits for one in taken):
+        return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
+    return ChangeVerdict.UNCLEAR, ()
 
 
 def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:

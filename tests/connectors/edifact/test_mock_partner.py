@@ -8,8 +8,18 @@ import pytest
 from mockedi.testing import Mock
 
 from connectors.suppliers.edifact.codec import EdifactCodec
+from connectors.suppliers.edifact.responses import NONE_NAMED
 from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request, WireIds
-from domain.supplier_events import Hint, OrderAck, ShipNotice, SplitStatus, SupplierEvent, SyntaxAck
+from domain.supplier_events import (
+    ChangeAck,
+    ChangeVerdict,
+    Hint,
+    OrderAck,
+    ShipNotice,
+    SplitStatus,
+    SupplierEvent,
+    SyntaxAck,
+)
 from tests.connectors.edifact.shop import IDS, codec, inward
 
 # EURODIS is the customer in mock-edi's own data that speaks EDIFACT; its documents are all marked as tests.
@@ -151,19 +161,25 @@ def test_the_same_document_twice_is_one_order(mock: Mock) -> None:
 
 
 def test_a_reduction_is_taken(mock: Mock) -> None:
-    edifact = codec(**US)
+    edifact = codec(**US, change_answers="by action")  # it names no change in its answer
     send(mock, edifact, ORDER, 7)
     collected(mock, edifact)
     send(mock, edifact, CHANGE, 8)
     assert Decimal(mock.order("PO-000001")["lines"][0]["quantity"]) == 30
-    assert SyntaxAck(control_number=8) in collected(mock, edifact)
+    read, answer = collected(mock, edifact)
+    assert read == SyntaxAck(control_number=8)
+    assert isinstance(answer, ChangeAck)
+    assert (answer.revision, answer.verdict) == (NONE_NAMED, ChangeVerdict.ACCEPTED)
 
 
 def test_a_withdrawal_is_taken(mock: Mock) -> None:
-    edifact = codec(**US)
+    # it answers a withdrawal with a refusal of every line, which it uses for a change that it does not take, too
+    edifact = codec(**US, change_answers="by action", refused_changes="unclear")
     send(mock, edifact, ORDER, 7)
+    collected(mock, edifact)
     send(mock, edifact, CANCEL, 8)
     assert mock.order("PO-000001")["status"] == "cancelled"
-    collected(mock, edifact)
+    _, answer = collected(mock, edifact)
+    assert isinstance(answer, ChangeAck) and answer.verdict is ChangeVerdict.UNCLEAR
     mock.advance(everything=True)
     assert [event for event in collected(mock, edifact) if isinstance(event, ShipNotice)] == []

@@ -8,11 +8,13 @@ import pytest
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.codec import EdifactCodec
 from connectors.suppliers.edifact.issues import Issues
+from connectors.suppliers.edifact.responses import AS_IT_STANDS, NONE_NAMED
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.edifact.values import day, number
 from domain.supplier_events import (
     AckLine,
     ChangeAck,
+    ChangeVerdict,
     Hint,
     NoticeLine,
     OrderAck,
@@ -180,6 +182,29 @@ def test_a_reference_that_only_looks_like_a_change_is_none() -> None:
     assert isinstance(ack, OrderAck) and ack.po_number == "PO-1"
     change = only(codec(), "BGM+231+A1+29", "RFF+ON:PO-1", "RFF+CR:4711/2", "RFF+PP:PO-1/12")
     assert isinstance(change, ChangeAck) and change.revision == 12
+
+
+def test_an_answer_without_a_number_is_how_the_order_stands() -> None:
+    ack = only(codec(), "BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+3", "QTY+21:6")
+    assert isinstance(ack, OrderAck) and ack.revision == AS_IT_STANDS
+
+
+def test_an_answer_that_repeats_our_actions_is_about_the_change_in_flight() -> None:
+    by_action = codec(change_answers="by action")
+    ack = only(by_action, "BGM+231+A1+9+AC", "RFF+ON:PO-1", "LIN+1+3", "QTY+113:6", "LIN+2+7")
+    assert isinstance(ack, ChangeAck)
+    assert (ack.revision, ack.verdict) == (NONE_NAMED, ChangeVerdict.PARTLY)
+    assert [one.line.line_no for one in ack.lines] == [1]
+    first = only(by_action, "BGM+231+A1+9+AC", "RFF+ON:PO-1", "LIN+1", "QTY+113:6")
+    assert isinstance(first, OrderAck)
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"), [("refused", "refused"), ("withdrawn", "accepted"), ("unclear", "unclear")]
+)
+def test_a_refusal_of_a_change_means_what_the_profile_says(means: str, verdict: str) -> None:
+    ack = only(codec(refused_changes=means), "BGM+231+A1+27", "RFF+ON:PO-1", "RFF+PP:PO-1/1", "LIN+1+7")
+    assert isinstance(ack, ChangeAck) and ack.verdict == verdict
 
 
 def test_fractions_and_commas_are_quantities() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mockedi.transactions import read_change, read_order
 from pydantic import ValidationError
@@ -45,6 +45,10 @@ any_names = st.text(
     min_size=1,
     max_size=35,
 )
+
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Other work may hold this machine up."""
 
 
 def orders(names: st.SearchStrategy[str]) -> st.SearchStrategy[Place]:
@@ -92,6 +96,7 @@ awkward = Place(
 def test_awkward_orders_are_read_back_by_others_as_they_were(charset: str, names: st.SearchStrategy[str]) -> None:
     edifact = codec(charset=charset)
 
+    @unhurried
     @given(orders(names))
     @example(awkward)
     def read_back(order: Place) -> None:
@@ -233,7 +238,7 @@ def test_times_are_written_in_utc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "wrong"),
+    ("profile", "wrong"),
     [
         ({"our_id": "ГЛН"}, "our_id holds"),
         ({"buyer": {"id": "1", "name": "Ω"}}, "buyer.name holds"),
@@ -245,9 +250,9 @@ def test_times_are_written_in_utc() -> None:
         ({"their_item_qualifer": "VP"}, "their_item_qualifer"),
     ],
 )
-def test_a_profile_that_cannot_be_written_is_refused_at_once(settings: dict[str, object], wrong: str) -> None:
+def test_a_profile_that_cannot_be_written_is_refused_at_once(profile: dict[str, object], wrong: str) -> None:
     with pytest.raises(ValidationError, match=wrong):
-        codec(**settings)
+        codec(**profile)
 
 
 # Purity

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from connectors.configuration import problems
 from connectors.suppliers.edifact.connector import EdifactConfig, EdifactConnector
+from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import FILE_NAME, Envelope, Idempotency, Inbound, SendResult
 from domain.supplier_events import OrderAck, SyntaxAck
 from tests.connectors.edifact.shop import CANCEL, IDS, ORDER, inward, message
@@ -58,6 +59,11 @@ def test_it_is_announced_as_an_entry_point() -> None:
     module, name = project["project"]["entry-points"]["promisekeeper.connectors"]["edifact"].split(":")
     assert getattr(import_module(module), name) is EdifactConnector
     assert EdifactConnector.manifest.name == "edifact"
+
+
+def test_every_setting_of_the_profile_is_explained() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "suppliers" / "edifact.md").read_text()
+    assert [name for name in EdifactPartner.model_fields if f"`{name}`" not in page] == []
 
 
 def test_settings_survive_a_catalogue_file() -> None:

@@ -43,9 +43,17 @@ def _csv() -> tuple[Codec, list[bytes]]:
     return CsvCodec(CsvPartner(buyer="shop")), [path.read_bytes() for path in sorted((SAMPLES / "csv").glob("*.csv"))]
 
 
+def _edifact() -> tuple[Codec, list[bytes]]:
+    from tests.connectors.edifact.shop import codec  # noqa: PLC0415 - only the format that is asked for
+
+    settings: dict[str, object] = {"receipts": True, "contrl_owed": "always", "rest_after_shipment": "open"}
+    return codec(**settings), [path.read_bytes() for path in sorted((SAMPLES / "edifact").glob("*.edi"))]
+
+
 FORMATS: dict[str, Callable[[], tuple[Codec, list[bytes]]]] = {
     "csv": _csv,
     "cxml": _cxml,
+    "edifact": _edifact,
     "x12": _x12,
 }
 """By name: the codec and documents to begin with."""

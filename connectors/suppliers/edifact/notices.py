@@ -1,0 +1,200 @@
+"""DESADV: goods have left the supplier, of one order or of several; and RECADV, where a warehouse sends it."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from connectors.suppliers.edifact.issues import Issues
+from connectors.suppliers.edifact.lines import line_ref, reference
+from connectors.suppliers.edifact.partner import EdifactPartner
+from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.values import day, name, quantity
+from connectors.words import plain_words
+from domain.supplier_events import (
+    Balance,
+    LineRef,
+    NoticeLine,
+    NoticePurpose,
+    Received,
+    ReceivedLine,
+    ShipNotice,
+    SupplierEvent,
+    Unmatched,
+)
+
+DESPATCHED = ("12", "46", "113")
+"""QTY 6063 of what is in the shipment, the first that a line has."""
+
+_PURPOSES = {
+    "": NoticePurpose.ORIGINAL,
+    "1": NoticePurpose.CANCEL,
+    "3": NoticePurpose.CANCEL,
+    "4": NoticePurpose.REPLACE,
+    "5": NoticePurpose.REPLACE,
+    "7": NoticePurpose.ORIGINAL,
+    "9": NoticePurpose.ORIGINAL,
+}
+"""Of BGM 1225."""
+
+_BALANCES = {"BO": Balance.OPEN, "BP": Balance.OPEN, "CP": Balance.CLOSED, "CC": Balance.CLOSED, "IC": Balance.CLOSED}
+"""Of QVR 4221: partial and the rest to follow; partial and the rest not."""
+
+_TRACKING = ("CN", "AAS", "BM", "CU")
+"""RFF 1153 of what a carrier knows a consignment by."""
+
+_HERE = ("67", "69", "17", "132", "358", "35", "2")
+"""DTM 2005 of the day on which goods are here, when the profile's own are not stated."""
+
+
+def read_notice(
+    segments: Sequence[Segment], message: str, partner: EdifactPartner, issues: Issues
+) -> list[SupplierEvent]:
+    """The events of one DESADV: a ship notice for each order.
+
+    Args:
+        segments: the message.
+        message: what it is called if it has no number: its references in the envelope.
+        partner: the profile.
+        issues: what is wrong with it.
+    """
+    header, lines = _with_orders(segments)
+    bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
+    shipment = name(bgm.part(2), "the number of the DESADV", issues)
+    if not shipment:
+        issues.note("the DESADV has no number; a repeat in another envelope will not be recognised")
+        shipment = message
+    purpose = _PURPOSES.get(bgm.part(3))
+    if purpose is None:
+        issues.note(f"the DESADV has function {bgm.part(3)}; it is read as a new one")
+        purpose = NoticePurpose.ORIGINAL
+    of_header = {one.part(1, 2): None for one in header if one.tag == "RFF" and one.part(1) == "ON" and one.part(1, 2)}
+    only = next(iter(of_header)) if len(of_header) == 1 else ""
+    deliver_on = _day(header, partner, issues)
+    orders: dict[str, list[NoticeLine]] = {}
+    if purpose is NoticePurpose.CANCEL or only:
+        orders = {found: [] for order in of_header if (found := name(order, "our order number", issues))}
+    lost: list[LineRef] = []
+    for order, block in lines:
+        number = name(order or only, "our order number", issues)
+        line = _line(block, deliver_on, partner, issues)
+        if number and line:
+            orders.setdefault(number, []).append(line)
+        elif line:
+            lost.append(line.line)
+    tracking = next((found for code in _TRACKING if (found := reference(header, code))), "")
+    tracking = name(tracking, "the tracking reference", issues)
+    events: list[SupplierEvent] = [
+        ShipNotice(
+            po_number=number, shipment_id=shipment, lines=tuple(found), tracking=tracking or None, purpose=purpose
+        )
+        for number, found in orders.items()
+    ]
+    if lost or not events:
+        events.append(_unmatched(f"DESADV {shipment}", lost))
+    return events
+
+
+def read_receipt(
+    segments: Sequence[Segment], message: str, partner: EdifactPartner, issues: Issues
+) -> list[SupplierEvent]:
+    """The events of one RECADV from whoever runs our warehouse: what arrived of each order, by condition.
+
+    194 is what was received and accepted, 195 what was received and not; without these 48 is what was received.
+    """
+    header, lines = _with_orders(segments)
+    bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
+    receipt = name(bgm.part(2), "the number of the RECADV", issues) or message
+    of_header = reference(header, "ON")
+    orders: dict[str, list[ReceivedLine]] = {}
+    lost: list[LineRef] = []
+    for order, block in lines:
+        units = _quantities(block, issues)
+        ref = line_ref(block, partner, issues)
+        good, bad = units.get("194", units.get("48")), units.get("195", Decimal(0))
+        if good is None:
+            issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48); left out")
+            continue
+        if "194" not in units:
+            good = max(good - bad, Decimal(0))
+        number = name(order or of_header, "our order number", issues)
+        if number:
+            orders.setdefault(number, []).append(ReceivedLine(line=ref, good=good, damaged=bad))
+        else:
+            lost.append(ref)
+    events: list[SupplierEvent] = [
+        Received(po_number=number, receipt_id=receipt, lines=tuple(found)) for number, found in orders.items()
+    ]
+    if lost or not events:
+        events.append(_unmatched(f"RECADV {receipt}", lost))
+    return events
+
+
+def _unmatched(said: str, lost: Sequence[LineRef]) -> Unmatched:
+    lines = ", ".join(str(ref.line_no or ref.sku or ref.supplier_sku or "?") for ref in lost[:20])
+    of_which = f"lines {lines} of it name" if lost else "it names"
+    return Unmatched(what=plain_words(f"{said}: {of_which} no order of ours (RFF+ON). Ask them which it is."))
+
+
+def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
+    """The header, and each line with the order it is of, if it or its package (CPS) names one."""
+    header: list[Segment] = []
+    lines: list[tuple[str, list[Segment]]] = []
+    block: list[Segment] | None = None
+    of_package, in_package = "", False
+    for segment in segments:
+        if segment.tag == "UNS":
+            break
+        if segment.tag == "CPS":
+            of_package, in_package, block = "", True, None
+        elif segment.tag == "LIN":
+            block = [segment]
+            lines.append((of_package, block))
+        elif block is not None:
+            block.append(segment)
+        elif not in_package:
+            header.append(segment)
+        elif segment.tag == "RFF" and segment.part(1) == "ON":
+            of_package = segment.part(1, 2)
+    return header, [(reference(block, "ON") or order, block) for order, block in lines]
+
+
+def _line(
+    block: Sequence[Segment], of_notice: date | None, partner: EdifactPartner, issues: Issues
+) -> NoticeLine | None:
+    units = _quantities(block, issues)
+    shipped = next((units[code] for code in DESPATCHED if code in units), None)
+    if shipped is None:
+        issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12); left out")
+        return None
+    return NoticeLine(
+        line=line_ref(block, partner, issues),
+        shipped=shipped,
+        deliver_on=_day(block, partner, issues) or of_notice,
+        balance=_balance(block, units, partner),
+    )
+
+
+def _quantities(block: Sequence[Segment], issues: Issues) -> dict[str, Decimal]:
+    """By 6063; of a quantity stated twice (QTY in a schedule, too) the first."""
+    found: dict[str, Decimal] = {}
+    for segment in block:
+        if segment.tag == "QTY" and segment.part(1) not in found:
+            units = quantity(segment, issues)
+            if units is not None:
+                found[segment.part(1)] = units
+    return found
+
+
+def _balance(block: Sequence[Segment], units: dict[str, Decimal], partner: EdifactPartner) -> Balance:
+    for segment in block:
+        if segment.tag == "QVR" and segment.part(2) in _BALANCES:
+            return _BALANCES[segment.part(2)]
+    if any(units.get(code) for code in partner.backordered_quantities):
+        return Balance.OPEN
+    return Balance(partner.rest_after_shipment)
+
+
+def _day(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> date | None:
+    stated = {one.part(1): one for one in reversed(segments) if one.tag == "DTM"}
+    chosen = next((stated[code] for code in (*partner.delivery_dates, *_HERE) if code in stated), None)
+    return None if chosen is None else day(chosen, partner.unknown_dates, issues)

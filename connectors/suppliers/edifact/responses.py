@@ -1,0 +1,270 @@
+"""ORDRSP: the answer to an order, or to a change of it, line by line and each line in parts.
+
+A line that is accepted without any quantity is left out, since a line that is not named stands as it was ordered.
+
+An ORDRSP answers a change if it names its number. One that names none tells how the order stands at the supplier,
+which no later revision can have overtaken: `AS_IT_STANDS`. Some partners name none and repeat the action of our ORDCHG
+on each line instead; then it is about the one change that is in flight: `NONE_NAMED`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from connectors.suppliers.edifact.issues import Issues
+from connectors.suppliers.edifact.lines import blocks, line_ref, reference, substitute
+from connectors.suppliers.edifact.partner import EdifactPartner, LineMeaning, Meaning
+from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
+from connectors.words import plain_words
+from domain.supplier_events import (
+    AckLine,
+    ChangeAck,
+    ChangeVerdict,
+    Hint,
+    OrderAck,
+    Split,
+    SplitStatus,
+    SupplierEvent,
+    Unmatched,
+)
+
+CHANGE_MARK = "/"
+"""Between order number and revision in the number of an ORDCHG: no order number of ours holds it."""
+
+NONE_NAMED: Final = 0
+AS_IT_STANDS: Final = 2**31 - 1
+
+_ASKED_BY_US = frozenset({"1", "2", "3"})
+"""LIN 1229 of an ORDCHG, which some repeat in the answer."""
+
+_CHANGE_REFERENCES = ("PP", "CR", "ACW", "ON")
+"""RFF 1153 by which an answer may name our ORDCHG."""
+
+
+_REFUSED_CHANGES = {
+    "refused": ChangeVerdict.REFUSED,
+    "withdrawn": ChangeVerdict.ACCEPTED,
+    "unclear": ChangeVerdict.UNCLEAR,
+}
+
+
+class _Dates(NamedTuple):
+    deliver_on: date | None = None
+    ship_on: date | None = None
+
+    def otherwise(self, other: "_Dates") -> "_Dates":
+        """These, or others if there are none."""
+        return self if self.deliver_on or self.ship_on else other
+
+
+class _Part(NamedTuple):
+    """Quantities that stand together, by 6063, and the dates that follow them."""
+
+    quantities: dict[str, Decimal]
+    dates: list[Segment]
+
+
+class _Line(NamedTuple):
+    """What one LIN says."""
+
+    answer: AckLine
+    """Without parts if it is accepted as asked, and no quantity is stated."""
+    meaning: LineMeaning | None
+    dated: date | None
+    """The day stated for a line without quantity."""
+
+
+def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
+    """The events of one ORDRSP."""
+    header, lines = blocks(segments)
+    bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
+    number, revision = _order(header, lines, issues)
+    response = name(bgm.part(2), "the number of the ORDRSP", issues)
+    said = f"ORDRSP {response or 'without number'}"
+    if not number:
+        return [Unmatched(what=plain_words(f"{said} names no order of ours (RFF+ON). Ask them which it is."))]
+    reason = plain_words(free_text(header))
+    meaning = partner.function(bgm.part(3)) or partner.response_type(bgm.part(4)) or Meaning.BY_LINE
+    if meaning is Meaning.RECEIVED:
+        return [Hint(po_number=number, what=plain_words(f"{said}: they have it and say nothing of it yet. {reason}"))]
+    dates = _dates([segment for segment in header if segment.tag == "DTM"], partner, issues)
+    read = [_read_line(block, dates, partner, issues) for block in lines]
+    if meaning is Meaning.BY_LINE and not any(one.meaning or one.answer.splits for one in read):
+        meaning = Meaning.UNCLEAR
+    if revision is None and partner.change_answers == "by action":
+        revision = NONE_NAMED if any(block[0].part(2) in _ASKED_BY_US for block in lines) else None
+    if revision is not None:
+        verdict, stand = _verdict(meaning, read, partner)
+        if verdict is ChangeVerdict.UNCLEAR:
+            reason = reason or "It does not say how many stay on each line."
+        return [ChangeAck(po_number=number, revision=revision, verdict=verdict, lines=stand, reason=reason)]
+    if meaning is Meaning.UNCLEAR:
+        code = f"function {bgm.part(3) or 'none'}, response type {bgm.part(4) or 'none'}"
+        what = f"{said} ({code}) says neither that they take the order nor that they do not. Ask them. {reason}"
+        return [Unmatched(po_number=number, what=plain_words(what))]
+    theirs = name(reference(header, "VN"), "the supplier's order number", issues) or response or None
+    if meaning is Meaning.REFUSED:
+        reason = reason or plain_words(free_text([segment for block in lines for segment in block]))
+        return [
+            OrderAck(po_number=number, revision=AS_IT_STANDS, accepted=False, supplier_order_no=theirs, reason=reason)
+        ]
+    if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
+        issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
+    answers = tuple(one.answer for one in read if one.answer.splits)
+    events: list[SupplierEvent] = [
+        OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
+    ]
+    if dated := _without_quantity(read, dates):
+        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
+    return events
+
+
+def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues: Issues) -> tuple[str, int | None]:
+    """The order's number, and which change of it is answered, if one is named."""
+    named = reference(header, "ON")
+    if not named:
+        of_lines = {found for block in lines if (found := reference(block, "ON"))}
+        named = of_lines.pop() if len(of_lines) == 1 else ""
+        if of_lines:
+            issues.note("the ORDRSP names several orders, and none in its header")
+            named = ""
+    for segment in header:
+        if segment.tag == "RFF" and segment.part(1) in _CHANGE_REFERENCES:
+            order, mark, revision = segment.part(1, 2).rpartition(CHANGE_MARK)
+            counts = mark and revision.isascii() and revision.isdigit() and len(revision) < 6
+            if counts and named in {"", segment.part(1, 2), order}:
+                return name(order, "our order number", issues), int(revision)
+    return name(named, "our order number", issues), None
+
+
+def _verdict(
+    meaning: Meaning, read: Sequence[_Line], partner: EdifactPartner
+) -> tuple[ChangeVerdict, tuple[AckLine, ...]]:
+    """What became of a change, as the whole message says, else as its lines agree, else line by line."""
+    # a line whose change is refused stands as it was, as do lines that are not named
+    taken = [one for one in read if one.meaning is not LineMeaning.REFUSED]
+    if meaning is Meaning.ACCEPTED or (read and all(one.meaning is LineMeaning.AS_ASKED for one in read)):
+        return ChangeVerdict.ACCEPTED, ()
+    if meaning is Meaning.REFUSED:
+        return _REFUSED_CHANGES[partner.refused_changes], ()
+    if read and not taken:
+        return ChangeVerdict.REFUSED, ()
+    if meaning is Meaning.BY_LINE and all(one.answer.splits for one in taken):
+        return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
+    return ChangeVerdict.UNCLEAR, ()
+
+
+def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
+    """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
+    dated = [
+        f"line {one.answer.line.line_no or one.answer.line.sku or one.answer.line.supplier_sku or '?'} for {one.dated}"
+        for one in read
+        if one.dated is not None
+    ]
+    if not read and (whole := of_order.deliver_on or of_order.ship_on):
+        dated.append(f"all lines for {whole}")
+    return ", ".join(dated)
+
+
+def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:
+    action = block[0].part(2)
+    meaning = partner.line_action(action)
+    if action and meaning is None:
+        issues.note(
+            f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
+        )
+    parts, dates = _parts(block, partner, issues)
+    dates = dates.otherwise(of_order)
+    splits = _splits(meaning, parts, dates, partner, issues)
+    reason = plain_words(free_text(block))
+    unit_price = next(
+        (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
+    )
+    instead = substitute(block, issues)
+    told: list[Split] = []
+    for split in splits:
+        changed: dict[str, object] = {"unit_price": unit_price, "reason": reason}
+        if instead and split.status is SplitStatus.ACCEPTED:
+            changed |= {"status": SplitStatus.SUBSTITUTED, "substitute": instead}
+        told.append(split.model_copy(update=changed))
+    if not told and meaning is LineMeaning.BY_QUANTITY:
+        issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
+    first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
+    return _Line(
+        answer=AckLine(line=line_ref(block, partner, issues), splits=tuple(told)),
+        meaning=meaning,
+        dated=None if told else first.deliver_on or first.ship_on,
+    )
+
+
+def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> tuple[list[_Part], _Dates]:
+    """Quantities with the dates that follow them, and the dates before any quantity, which are the line's."""
+    parts: list[_Part] = []
+    before: list[Segment] = []
+    for segment in block:
+        if segment.tag == "QTY":
+            units = quantity(segment, issues)
+            if units is None:
+                continue
+            if not parts or parts[-1].dates:
+                parts.append(_Part({}, []))
+            quantities = parts[-1].quantities
+            total = quantities.get(segment.part(1), Decimal(0)) + units
+            quantities[segment.part(1)] = min(total, MOST_UNITS)
+        elif segment.tag == "DTM":
+            (parts[-1].dates if parts else before).append(segment)
+    return parts, _dates(before, partner, issues)
+
+
+def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:
+    found: list[date | None] = []
+    for qualifiers in (partner.delivery_dates, partner.ship_dates):
+        stated = {one.part(1): one for one in reversed(segments) if one.part(1) in qualifiers}
+        chosen = next((stated[qualifier] for qualifier in qualifiers if qualifier in stated), None)
+        found.append(None if chosen is None else day(chosen, partner.unknown_dates, issues))
+    return _Dates(*found)
+
+
+def _splits(
+    meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner, issues: Issues
+) -> list[Split]:
+    """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
+    ordered = next((part.quantities["21"] for part in parts if "21" in part.quantities), None)
+    if meaning is LineMeaning.REFUSED:
+        return [Split(status=SplitStatus.REJECTED, quantity=ordered or Decimal(0))]
+    stated = [code for code in partner.confirmed_quantities if any(code in part.quantities for part in parts)]
+    late = [code for code in partner.backordered_quantities if any(code in part.quantities for part in parts)]
+    if not stated and not late:
+        stated = ["21"]
+    splits: list[Split] = []
+    for part in parts:
+        dates = _dates(part.dates, partner, issues).otherwise(of_line)
+        for code in stated[:1]:
+            if part.quantities.get(code):
+                splits.append(_split(SplitStatus.ACCEPTED, part.quantities[code], dates))
+        for code in late:
+            if part.quantities.get(code):
+                splits.append(_backordered(part.quantities[code], dates, partner))
+    said = any(code in part.quantities for part in parts for code in [*stated[:1], *late])
+    rest = (ordered or Decimal(0)) - sum((split.quantity for split in splits), start=Decimal(0))
+    if said and not stated and rest > 0:  # only what is late was stated: the rest comes as asked
+        first = next(part for part in parts if "21" in part.quantities)
+        splits.insert(0, _split(SplitStatus.ACCEPTED, rest, _dates(first.dates, partner, issues).otherwise(of_line)))
+    elif said and (rest > 0 or not splits):
+        short = SplitStatus.BACKORDERED if partner.short == "backordered" and rest > 0 else SplitStatus.REJECTED
+        splits.append(Split(status=short, quantity=max(rest, Decimal(0))))
+    return splits
+
+
+def _split(status: SplitStatus, units: Decimal, dates: _Dates) -> Split:
+    return Split(status=status, quantity=units, ship_on=dates.ship_on, deliver_on=dates.deliver_on)
+
+
+def _backordered(units: Decimal, dates: _Dates, partner: EdifactPartner) -> Split:
+    dated = dates.deliver_on or dates.ship_on
+    follows = partner.backorders == "follow" or (partner.backorders == "follow if dated" and dated)
+    if follows:
+        return _split(SplitStatus.BACKORDERED, units, dates)
+    return Split(status=SplitStatus.REJECTED, quantity=units)

@@ -1,0 +1,165 @@
+"""Segments (ISO 9735): bytes cut into tags, elements and components, whatever was done to them; and segments written.
+
+Read without complaint: UNA or none, level B separators, line breaks and blanks between segments. Read with an issue: a
+byte-order mark, lines wrapped inside segments, a missing terminator, a wrongly declared character set.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from connectors.errors import Undecodable
+from connectors.suppliers.edifact.charset import read_text
+from connectors.suppliers.edifact.issues import Issues
+
+LARGEST_MESSAGE = 10_000_000
+"""Bytes of a document; more is not read. An ORDRSP of 10,000 lines has about two million."""
+
+MOST_SEGMENTS = 200_000
+"""Of one document; more is not read."""
+
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+class Delimiters(NamedTuple):
+    """The service characters, as UNA gives them in this order; these are those of documents without UNA."""
+
+    component: str = ":"
+    element: str = "+"
+    decimal: str = "."
+    release: str = "?"
+    terminator: str = "'"
+
+
+STANDARD = Delimiters()
+_LEVEL_B = Delimiters(component="\x1f", element="\x1d", decimal=".", release="", terminator="\x1c")
+
+
+class Segment(NamedTuple):
+    """One segment. Elements are counted from 1, as the directories do."""
+
+    tag: str
+    elements: list[list[str]]
+    """Each a list of components; the first is the one after the tag."""
+
+    def part(self, element: int, component: int = 1) -> str:
+        """A component without blanks around it; empty if it is not there."""
+        if element > len(self.elements) or component > len(self.elements[element - 1]):
+            return ""
+        return self.elements[element - 1][component - 1].strip()
+
+
+class Segments(NamedTuple):
+    """A document cut into segments, of which the first is UNB."""
+
+    segments: list[Segment]
+    ends: bool
+    """False: the last segment has no terminator."""
+
+
+def read_segments(body: bytes, issues: Issues) -> Segments:
+    """All segments of a document after UNA.
+
+    Raises:
+        Undecodable: too large, or no EDIFACT at all.
+    """
+    if len(body) > LARGEST_MESSAGE:
+        raise Undecodable(f"the document is larger than {LARGEST_MESSAGE} bytes")
+    text = read_text(body, issues).lstrip()
+    delimiters, text = _delimiters(text)
+    if not text.startswith("UNB"):
+        raise Undecodable("the document does not start with UNA or UNB: it is no EDIFACT interchange")
+    if delimiters.terminator not in text and "\n" in text:
+        issues.note(f"no segment ends with {delimiters.terminator!r}; each line is taken for one")
+        delimiters = delimiters._replace(terminator="\n")
+    if text.count(delimiters.terminator) > MOST_SEGMENTS:
+        raise Undecodable(f"the document has more than {MOST_SEGMENTS} segments")
+    segments = list(_cut(text, delimiters, issues))
+    if not segments or segments[0].tag != "UNB":
+        raise Undecodable("the document does not start with a UNB that can be read")
+    return Segments(segments, ends=text.rstrip().endswith(delimiters.terminator.strip()))
+
+
+def _delimiters(text: str) -> tuple[Delimiters, str]:
+    """What separates, and the text after it was said. Raises: Undecodable."""
+    if text.startswith("UNA"):
+        named, rest = text[3:9], text[9:].lstrip()
+        if len(named) < 6:
+            raise Undecodable("the document ends within its UNA")
+        component, element, decimal, release, _, terminator = tuple(named)
+        found = Delimiters(component, element, decimal, "" if release == " " else release, terminator)
+        marks = [component, element, terminator, *found.release]
+        if len(set(marks)) < len(marks) or any(mark.isalnum() or mark == " " for mark in marks):
+            raise Undecodable(f"UNA names delimiters that cannot be told apart or from data: {named!r}")
+        return found, rest
+    return (_LEVEL_B if text.startswith("UNB\x1d") else STANDARD), text
+
+
+def _cut(text: str, delimiters: Delimiters, issues: Issues) -> Iterator[Segment]:
+    release, terminator = delimiters.release, delimiters.terminator
+    released = bool(release) and release in text
+    pieces = _split(text, terminator, release) if released else text.split(terminator)
+    for piece in pieces:
+        segment = piece.strip()
+        if "\n" in segment or "\r" in segment:
+            issues.note("lines are broken within segments; they are joined")
+            segment = _BREAKS.sub("", segment)
+        if released and release in segment:
+            elements = [
+                [_plain(part, release) for part in _split(element, delimiters.component, release)]
+                for element in _split(segment, delimiters.element, release)
+            ]
+        else:
+            elements = [element.split(delimiters.component) for element in segment.split(delimiters.element)]
+        if segment:
+            yield Segment(elements[0][0].strip(), elements[1:])
+
+
+def _split(text: str, mark: str, release: str) -> list[str]:
+    """Cut at every mark that is not released. Linear: each piece is looked at once."""
+    parts: list[str] = []
+    kept: list[str] = []
+    for piece in text.split(mark):
+        if piece.endswith(release) and (len(piece) - len(piece.rstrip(release))) % 2:
+            kept.append(piece)  # the mark after it is released, by a release character that is not released itself
+        elif kept:
+            parts.append(mark.join((*kept, piece)))
+            kept = []
+        else:
+            parts.append(piece)
+    if kept:
+        parts.append(mark.join(kept))
+    return parts
+
+
+def _plain(part: str, release: str) -> str:
+    if release not in part:
+        return part
+    pieces = iter(part.split(release))
+    plain = [next(pieces)]
+    for piece in pieces:
+        # an empty piece is a release character that is released: the piece after it is plain text
+        plain.append(piece or release + next(pieces, ""))
+    return "".join(plain)
+
+
+def written(tag: str, *elements: str | tuple[str, ...]) -> str:
+    """One segment, with what would separate released, and without empty ends (ISO 9735, 8.2)."""
+    parts = [
+        _joined(":", [_released(part) for part in ((element,) if isinstance(element, str) else element)])
+        for element in elements
+    ]
+    return _joined("+", [tag, *parts]) + "'"
+
+
+def _joined(mark: str, parts: list[str]) -> str:
+    while parts and not parts[-1]:
+        parts.pop()
+    return mark.join(parts)
+
+
+_TO_RELEASE = str.maketrans({mark: f"?{mark}" for mark in "+:'?"})
+
+
+def _released(value: str) -> str:
+    return value.translate(_TO_RELEASE)

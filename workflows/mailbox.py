@@ -9,6 +9,7 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -23,6 +24,9 @@ with workflow.unsafe.imports_passed_through():
 
 FIRST_LOOK = timedelta(minutes=1)
 """Until it is known how often the supplier is to be looked at."""
+
+TRIES = 3
+"""Of one look. Then it is said what stands in the way, and tried again at the next look."""
 
 
 @workflow.defn(name=contract.WORKFLOW)
@@ -94,7 +98,7 @@ class SupplierMailbox:
                     start_to_close_timeout=timedelta(minutes=10),
                     schedule_to_close_timeout=OUTSIDE.schedule_to_close,
                     heartbeat_timeout=OUTSIDE.heartbeat,
-                    retry_policy=OUTSIDE.retry,
+                    retry_policy=RetryPolicy(maximum_attempts=TRIES),
                     summary="fetch what waits, send what is owed",
                 )
             )

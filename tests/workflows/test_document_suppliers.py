@@ -1,0 +1,223 @@
+"""Suppliers who exchange files: the whole life of an order through folders, and what a mailbox needs a person for."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
+from domain.names import mailbox_workflow_id, supplier_task_queue
+from ledger import catalogue
+from tests.workflows.shop import Shop, eventually
+from workflows.purchase_order_contract import NEEDS_ATTENTION
+
+
+@dataclass
+class Folders:
+    """What a supplier who reads and writes files sees."""
+
+    shop: Shop
+    home: Path
+
+    @property
+    def supplier_id(self) -> str:
+        """Its mailbox is a workflow of that name, and the tests share one Temporal namespace."""
+        return f"papyrus-{self.shop.run}"
+
+    @property
+    def orders(self) -> Path:
+        return self.home / "orders"
+
+    @property
+    def answers(self) -> Path:
+        return self.home / "answers"
+
+    async def deal(self, **config: Any) -> None:
+        """Have the shop buy books of Papyrus, by CSV files in these folders."""
+        for folder in (self.orders, self.answers):
+            folder.mkdir(parents=True, exist_ok=True)
+        supplier = Supplier(
+            supplier_id=self.supplier_id,
+            name="Papyrus",
+            currency="USD",
+            connector="csv",
+            connector_config={
+                "partner": config,
+                "transport": {
+                    "kind": "folder",
+                    "outbox": str(self.orders),
+                    "inbox": str(self.answers),
+                    "settle_seconds": 0,
+                },
+            },
+            fetch_every=timedelta(seconds=1),
+            cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
+        )
+        sold = SupplierItem(
+            supplier_id=self.supplier_id,
+            sku="BOOK",
+            supplier_sku="P-BOOK",
+            price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(7)),),
+        )
+        books = Catalogue(suppliers=(supplier,), items=(Item(sku="BOOK", name="Book"),), supplier_items=(sold,))
+        await catalogue.load_catalogue(self.shop.world.ledger, books, at=datetime.now(UTC))
+
+    async def written(self, name: str) -> list[dict[str, str]]:
+        """The rows of a file for the supplier, once it is there."""
+
+        async def look() -> list[dict[str, str]] | None:
+            file = self.orders / name
+            return list(csv.DictReader(io.StringIO(file.read_text()))) if file.exists() else None
+
+        async def there() -> list[str]:
+            return [file.name for file in self.orders.iterdir()]
+
+        found: list[dict[str, str]] = await eventually(look, there)
+        return found
+
+    def answer(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Leave a file for the shop."""
+        rows = list(rows)
+        text = io.StringIO()
+        table = csv.DictWriter(text, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+        (self.answers / f"{name}.tmp").write_text(text.getvalue())
+        (self.answers / f"{name}.tmp").rename(self.answers / name)
+
+    @property
+    def mailbox(self) -> Any:
+        return self.shop.client.get_workflow_handle(mailbox_workflow_id(self.supplier_id))
+
+    async def mailbox_until(self, holds: Any) -> dict[str, Any]:
+        async def standing() -> Any:
+            try:
+                return await self.mailbox.query("standing")
+            except RPCError as not_yet:
+                return {"position": None, "trouble": None, "looked_at": None, "why": str(not_yet)}
+
+        async def look() -> Any:
+            found = await standing()
+            return found if holds(found) else None
+
+        found: dict[str, Any] = await eventually(look, standing)
+        return found
+
+
+@pytest.fixture
+async def papyrus(shop: Shop, tmp_path: Path) -> AsyncIterator[Folders]:
+    folders = Folders(shop, tmp_path / "papyrus")
+    yield folders
+    await folders.mailbox.terminate()  # it never ends by itself
+
+
+async def placed(papyrus: Folders, number: int = 1, quantity: int = 3) -> str:
+    await papyrus.shop.order(number, sku="BOOK", quantity=quantity)
+    return await papyrus.shop.placed(number)
+
+
+def line(po_number: str, **more: Any) -> dict[str, Any]:
+    return {"po_number": po_number, "line_no": 1, **more}
+
+
+async def test_an_order_lives_from_file_to_file_until_its_goods_are_shipped(papyrus: Folders) -> None:
+    await papyrus.deal()
+    po_number = await placed(papyrus)
+    (row,) = await papyrus.written(f"place.{po_number}.0.csv")
+    assert (row["po_number"], row["supplier_sku"], row["quantity"]) == (po_number, "P-BOOK", "3")
+
+    confirmed = line(po_number, status="accepted", quantity=3, deliver_on="2026-12-20", supplier_order_no="P-77")
+    papyrus.answer("ack.csv", [confirmed])
+    acknowledged = await papyrus.shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+    assert str(acknowledged.lines[0].expected_on) == "2026-12-20"
+
+    shipped = line(po_number, type="ship_notice", shipment_id="S-1", quantity=3)
+    papyrus.answer("asn.csv", [shipped])
+    papyrus.answer("receipt.csv", [line(po_number, type="receipt", receipt_id="R-1", good=3)])
+    await papyrus.shop.parcel_taken()
+    assert (await papyrus.shop.closed()).shipped == 3
+    done = await papyrus.shop.po_until(po_number, lambda p: p.closed_at is not None)
+    assert done.attention is None
+    assert await papyrus.written(f"place.{po_number}.0.csv") and len(list(papyrus.orders.iterdir())) == 1
+
+
+async def test_a_share_that_is_cancelled_is_taken_off_by_a_change_file(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.shop.order(1, sku="BOOK", quantity=3)
+    await papyrus.shop.order(2, sku="BOOK", quantity=2)
+    await papyrus.shop.po_number(2)
+    po_number = await papyrus.shop.placed(1)
+    papyrus.answer("ack.csv", [line(po_number, status="accepted", quantity=5)])
+    await papyrus.shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+    await papyrus.shop.cancel(2)
+    (row,) = await papyrus.written(f"change.{po_number}.1.csv")
+    assert (row["quantity"], row["quantity_before"]) == ("3", "5")
+    papyrus.answer("yes.csv", [{"po_number": po_number, "revision": 1, "verdict": "accepted"}])
+    stands = await papyrus.shop.po_until(po_number, lambda p: p.pending is None)
+    assert (stands.open, stands.lines[0].cancelled) == (3, 2)
+
+
+async def test_what_cannot_be_read_waits_for_a_person_and_is_read_when_the_profile_is_mended(papyrus: Folders) -> None:
+    await papyrus.deal()
+    po_number = await placed(papyrus)
+    (papyrus.answers / "strange.csv").write_text('"a quote that is never closed\n')
+    found = await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["unreadable_total"] == 1)
+    assert "closed" in found["position"]["unreadable"][0]["why"]
+    described = await papyrus.mailbox.describe()
+    assert described.typed_search_attributes.get(NEEDS_ATTENTION) is True
+    left = await papyrus.mailbox.execute_update("resolve", {"resolution": "dismiss", "note": "a test of theirs"})
+    assert left["position"]["unreadable_total"] == 0
+
+    (papyrus.answers / "german.csv").write_text(f"Bestellung;Zeile;Antwort;Menge\n{po_number};1;ja;3\n")
+    await papyrus.mailbox_until(lambda s: s["position"]["unreadable_total"] == 1)
+    await papyrus.deal(
+        columns={"Bestellung": "po_number", "Zeile": "line_no", "Antwort": "status", "Menge": "quantity"},
+        statuses={"ja": "accepted"},
+    )
+    read = await papyrus.mailbox.execute_update("resolve", {"resolution": "retry"})
+    assert read["position"]["unreadable_total"] == 0
+    await papyrus.shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+
+
+async def test_a_supplier_that_cannot_be_reached_delays_only_its_own_orders(papyrus: Folders) -> None:
+    await papyrus.deal()
+    papyrus.home.rename(papyrus.home.with_name("unplugged"))
+    await papyrus.shop.order(1, sku="BOOK", quantity=3)
+    po_number = await papyrus.shop.po_number(1)
+    await papyrus.shop.po(po_number).execute_update("release_now")
+    await papyrus.mailbox_until(lambda s: s["trouble"] or (s["position"] and s["position"]["in_the_way"]))
+
+    await papyrus.shop.order(2)  # lamps, of Acme
+    others = await papyrus.shop.acknowledged(2)
+    assert (await papyrus.shop.po_until(others, lambda p: p.acknowledged_at is not None)).attention is None
+
+    papyrus.home.with_name("unplugged").rename(papyrus.home)
+    await papyrus.shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
+    assert [file.name for file in papyrus.orders.iterdir()] == [f"place.{po_number}.0.csv"]
+
+
+async def test_what_calls_a_supplier_runs_on_its_own_queue(papyrus: Folders) -> None:
+    await papyrus.deal()
+    po_number = await placed(papyrus)
+    queues: dict[str, str] = {}
+    async for event in papyrus.shop.po(po_number).fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            scheduled = event.activity_task_scheduled_event_attributes
+            queues[scheduled.activity_type.name] = scheduled.task_queue.name
+    assert queues["deliver"] == supplier_task_queue(papyrus.shop.task_queue, papyrus.supplier_id)
+    assert set(queues.values()) - {queues["deliver"]} <= {papyrus.shop.task_queue}
+
+
+async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.mailbox_until(lambda s: s["looked_at"])
+    with pytest.raises(WorkflowUpdateFailedError):
+        await papyrus.mailbox.execute_update("resolve", {"resolution": "whatever"})

@@ -70,8 +70,6 @@ class FileDocuments:
                 raise await self._taken_back(files, part, failure) from failure
             try:
                 await files.rename(part, f"{self._config.outbox}/{name}")
-                await files.keep(self._config.outbox)
-                return delivered
             except (ConnectionError, TimeoutError) as lost:
                 unclear = lost
             except OSError as failure:
@@ -80,6 +78,10 @@ class FileDocuments:
                 if isinstance(failure, FileExistsError) and await self._handed_over(files, name, body):
                     return delivered
                 raise nothing_put from failure
+            else:
+                with suppress(OSError):  # it is handed over by now; mounted drives often cannot do this
+                    await files.keep(self._config.outbox)
+                return delivered
         return await self._settled(part, delivered, unclear)
 
     async def _settled(self, part: str, delivered: SendReceipt, unclear: OSError) -> SendReceipt:

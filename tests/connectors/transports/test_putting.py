@@ -1,11 +1,18 @@
 """Documents put where a partner takes them: whole or not at all, once, and found again."""
 
 import asyncio
+import errno
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from connectors.errors import Retryable, Undecodable, Unsupported
 from connectors.suppliers.interface import Inbound, Inward, SendResult
+from connectors.suppliers.transports.configuration import FolderConfig
+from connectors.suppliers.transports.file_documents import FileDocuments
+from connectors.suppliers.transports.files import Files
+from connectors.suppliers.transports.folder import ThisMachine
 from tests.connectors.transports.conftest import Meeting, document
 
 
@@ -95,6 +102,25 @@ async def test_the_same_document_put_by_many_at_once_is_there_once_and_whole(mee
     assert {receipt.result for receipt in receipts} == {SendResult.DELIVERED}
     assert meeting.partner_takes() == {"PO-1.edi": body}
     assert meeting.left_behind() == ["outbox/PO-1.edi"]
+
+
+class MountedDrive(ThisMachine):
+    """A drive of another machine, on which folders cannot be flushed."""
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[Files]:
+        async with super().opened() as files:
+            files.keep = self.keep  # type: ignore[method-assign]
+            yield files
+
+    async def keep(self, folder: str) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument", folder)
+
+
+async def test_a_document_on_a_drive_that_cannot_flush_folders_is_delivered_all_the_same(local: Meeting) -> None:
+    config = FolderConfig(outbox=str(local.outbox))
+    assert (await FileDocuments("acme", config, MountedDrive()).send(document())).result is SendResult.DELIVERED
+    assert local.left_behind() == ["outbox/PO-1.edi"]
 
 
 async def test_without_an_inbox_nothing_is_collected(meeting: Meeting) -> None:

@@ -1,0 +1,196 @@
+"""A supplier who speaks X12 over two folders, played by mock-edi: orders, changes, cancellations, and how they end."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mockedi.testing import Mock
+
+from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
+from domain.names import mailbox_workflow_id
+from domain.purchase_order_position import PurchaseOrderPosition
+from ledger import catalogue
+from tests.workflows.shop import Shop, eventually
+
+PARTNER: dict[str, object] = {
+    "our_id": "ACME",
+    "partner_id": "MOCKEDI",
+    "usage": "T",
+    "changed_balance": "follows",
+    # It answers a change with the lines as they then stand, so that an accepted cancellation rejects each of them (RD).
+    "change_codes": {"AD": "lines", "AC": "lines", "RD": "withdrawn"},
+    "deletion_rejected": "deleted",
+}
+NEVER = 10**9
+"""Milliseconds until it ships, where it must not have shipped yet."""
+
+
+@dataclass
+class Trade:
+    """The shop, and mock-edi, of whom it buys gears."""
+
+    shop: Shop
+    mock: Mock
+    supplier_id: str
+
+    async def order(self, number: int = 1, quantity: int = 3) -> str:
+        """Order gears and release the purchase order. Returns its number."""
+        await self.shop.order(number, sku="GEAR", quantity=quantity)
+        po_number = await self.shop.po_number(number)
+        await self.shop.po(po_number).execute_update("release_now")
+        return po_number
+
+    async def until(self, po_number: str, holds: Any) -> PurchaseOrderPosition:
+        return await self.shop.po_until(po_number, holds)
+
+    async def taken(self, number: int = 1, quantity: int = 3) -> str:
+        """An order that mock-edi has acknowledged."""
+        po_number = await self.order(number, quantity)
+        await self.until(po_number, lambda p: p.acknowledged_at is not None)
+        return po_number
+
+    async def received(self, po_number: str, good: int) -> None:
+        """The warehouse counts what came."""
+        lines = [{"line": {"line_no": 1}, "good": good}]
+        await self.shop.po(po_number).signal("receipt", {"receipt_id": f"dock-{po_number}", "lines": lines})
+
+    async def all_acknowledged(self) -> None:
+        """Each document of mock-edi has our 997."""
+
+        async def look() -> bool | None:
+            return not self.mock.unacknowledged() or None
+
+        async def left() -> object:
+            return self.mock.unacknowledged()
+
+        await eventually(look, left)
+
+
+@pytest.fixture
+def behaviour() -> str:
+    return "accept"
+
+
+@pytest.fixture
+def ships_after() -> int:
+    return 0
+
+
+@pytest.fixture
+def folders(tmp_path: Path, behaviour: str, ships_after: int) -> Iterator[Mock]:
+    """mock-edi, who looks into its folders five times a second."""
+    with ExitStack() as stack:
+        for name in ("to", "from"):
+            (tmp_path / name).mkdir()
+        where = {"drop_dir": str(tmp_path / "to"), "pickup_dir": str(tmp_path / "from")}
+        pace = {"drop_settle_ms": 0, "drop_interval_ms": 200, "despatch_delay_ms": ships_after}
+        mock = stack.enter_context(Mock.start(**where, **pace, invoice_delay_ms=NEVER))
+        mock.behaviour("ACME", behaviour)
+        yield mock
+
+
+@pytest.fixture
+async def trade(shop: Shop, folders: Mock, tmp_path: Path) -> AsyncIterator[Trade]:
+    supplier_id = f"mock-{shop.run}"
+    supplier = Supplier(
+        supplier_id=supplier_id,
+        name="Mock EDI Supply",
+        currency="USD",
+        connector="x12",
+        connector_config={
+            "partner": PARTNER,
+            "transport": {
+                "kind": "folder",
+                "outbox": str(tmp_path / "to"),
+                "inbox": str(tmp_path / "from"),
+                "settle_seconds": 0,
+            },
+        },
+        fetch_every=timedelta(seconds=1),
+        read_within=timedelta(hours=1),
+        cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
+    )
+    gears = SupplierItem(
+        supplier_id=supplier_id,
+        sku="GEAR",
+        supplier_sku="GEAR-100",
+        price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal("8.90")),),
+    )
+    sold = Catalogue(suppliers=(supplier,), items=(Item(sku="GEAR", name="Gear"),), supplier_items=(gears,))
+    await catalogue.load_catalogue(shop.world.ledger, sold, at=datetime.now(UTC))
+    yield Trade(shop, folders, supplier_id)
+    await shop.client.get_workflow_handle(mailbox_workflow_id(supplier_id)).terminate()
+
+
+async def test_an_order_lives_from_850_to_parcel_and_each_document_is_acknowledged(trade: Trade) -> None:
+    po_number = await trade.taken()
+    position = await trade.until(po_number, lambda p: p.operations[0].read_at is not None)
+    assert position.lines[0].expected_on is not None
+    await trade.received(po_number, 3)
+    await trade.shop.parcel_taken()
+    assert (await trade.shop.closed()).shipped == 3
+    assert (await trade.until(po_number, lambda p: p.closed_at is not None)).attention is None
+    await trade.all_acknowledged()
+    assert trade.mock.order(po_number)["status"] == "shipped"
+
+
+@pytest.mark.parametrize("ships_after", [NEVER])
+async def test_a_cancelled_share_is_taken_off_while_there_is_time(trade: Trade) -> None:
+    await trade.shop.order(2, sku="GEAR", quantity=2)
+    await trade.shop.po_number(2)
+    po_number = await trade.taken(1, quantity=3)
+    await trade.shop.cancel(2)
+    stands = await trade.until(po_number, lambda p: any(o.revision == 1 and o.answered_at for o in p.operations))
+    assert (stands.open, stands.lines[0].cancelled) == (3, 2)
+    assert (await trade.shop.closed(2)).cancelled == 2
+
+
+@pytest.mark.parametrize("ships_after", [NEVER])
+async def test_a_whole_order_is_cancelled_while_there_is_time(trade: Trade) -> None:
+    po_number = await trade.taken()
+    await trade.shop.cancel()
+    assert (await trade.until(po_number, lambda p: p.cancelled_at is not None)).open == 0
+    assert (await trade.shop.closed()).cancelled == 3
+
+
+async def test_a_cancellation_that_comes_too_late_ends_with_a_person_and_the_goods_in_stock(trade: Trade) -> None:
+    po_number = await trade.taken()
+    await trade.shop.cancel()
+    asked = await trade.until(po_number, lambda p: any(o.kind == "cancel" and o.read_at for o in p.operations))
+    assert asked.cancelled_at is None  # it could be read, and that is all
+    await trade.shop.forward(trade.shop.po(po_number), timedelta(days=2))
+    silent = await trade.until(po_number, lambda p: p.attention is not None)
+    assert silent.attention and "did not answer the cancellation" in silent.attention
+    await trade.received(po_number, 3)  # shipped anyway
+    await trade.until(po_number, lambda p: p.lines[0].received_good == 3)
+    assert await trade.shop.free("GEAR") == 3
+    assert (await trade.shop.closed()).cancelled == 3  # the customer is not kept waiting for that
+
+
+@pytest.mark.parametrize("behaviour", ["reject-ack"])
+async def test_an_order_that_the_partner_cannot_read_is_a_persons_matter(trade: Trade) -> None:
+    po_number = await trade.order()
+    position = await trade.until(po_number, lambda p: p.attention is not None)
+    assert position.attention and "could not read place revision 0" in position.attention
+    assert position.acknowledged_at is None
+
+
+@pytest.mark.parametrize("behaviour", ["reject-all"])
+async def test_an_order_that_is_refused_finds_no_supplier_here(trade: Trade) -> None:
+    po_number = await trade.order()
+    assert (await trade.until(po_number, lambda p: p.rejected_at is not None)).open == 0
+    assert (await trade.shop.until(lambda p: p.sourcing_tries > 0)).unsourced == 3
+
+
+@pytest.mark.parametrize("behaviour", ["no-ack"])
+async def test_no_word_that_an_order_could_be_read_is_asked_about_within_the_hour(trade: Trade) -> None:
+    po_number = await trade.order()
+    await trade.until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
+    await trade.shop.forward(trade.shop.po(po_number), timedelta(hours=2))
+    position = await trade.until(po_number, lambda p: p.attention is not None)
+    assert position.attention and "has not said that it could read" in position.attention

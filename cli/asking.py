@@ -23,8 +23,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.connections import SECONDS_TO_CONNECT, task_queue
 from cli.errors import CommandFailed, Refused
 from cli.terminal import plain, progress_console
-from domain.summaries import PURCHASE_ORDER_DETAILS, purchase_order_summary
-from workflows import backorder_contract, purchase_order_contract
+from domain.summaries import MAILBOX_DETAILS, PURCHASE_ORDER_DETAILS, mailbox_summary, purchase_order_summary
+from workflows import backorder_contract, mailbox_contract, purchase_order_contract
+from workflows.mailbox_contract import MailboxStanding, ResolveMailbox
 
 Answer = TypeVar("Answer")
 
@@ -87,6 +88,29 @@ async def ask_purchase_order(
         result_type=answer,
     )
     reply: Answer = await _answered(client, po_number, asked, wait)
+    return reply
+
+
+async def ask_mailbox(client: Client, supplier_id: str, request: ResolveMailbox, *, wait: float) -> MailboxStanding:
+    """Have a decision about a supplier's mailbox carried out, as `ask_backorder`; one that does not run is started."""
+    wake: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        mailbox_contract.WORKFLOW,
+        {"supplier_id": supplier_id},
+        id=mailbox_contract.workflow_id(supplier_id),
+        task_queue=task_queue(),
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        static_summary=mailbox_summary(supplier_id),
+        static_details=MAILBOX_DETAILS,
+    )
+    asked = client.start_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType] - likewise
+        mailbox_contract.RESOLVE,
+        request,
+        start_workflow_operation=wake,
+        wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+        result_type=MailboxStanding,
+    )
+    reply: MailboxStanding = await _answered(client, supplier_id, asked, wait)
     return reply
 
 

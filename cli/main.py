@@ -26,6 +26,8 @@ from cli.decisions import cancel, hold, release_now, resolve
 from cli.environment import use_dev_environment
 from cli.errors import CommandFailed, Refused
 from cli.forget import forget
+from cli.inspect_document import inspect
+from cli.mailbox import mailbox
 from cli.messages import answer_delay, look_again, receipt, standing
 from cli.migrate import migrate
 from cli.payload_key import payload_key
@@ -89,6 +91,7 @@ app.command(answer_delay, group=_WATCH)
 app.command(receipt, group=_WATCH)
 app.command(look_again, group=_WATCH)
 app.command(standing, group=_WATCH)
+app.command(mailbox, group=_WATCH)
 app.command(restart, group=_WATCH)
 app.command(sweep, group=_WATCH)
 app.command(queries, group=_WATCH)
@@ -101,6 +104,7 @@ app.command(restore, group=_SET_UP)
 app.command(setup, group=_SET_UP)
 app.command(connectors, group=_SET_UP)
 app.command(check, group=_SET_UP)
+app.command(inspect, group=_SET_UP)
 
 
 def run(arguments: Sequence[str]) -> int:

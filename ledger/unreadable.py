@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from domain.mailbox import SHOWN, UnreadableMessage
 from domain.supplier_events import SupplierEvent
-from domain.values import Frozen
+from domain.values import Frozen, Instant
 from ledger.book import Ledger, fetch, fetch_one
 from ledger.inbox import StoredMessage, keep_events
 
@@ -41,6 +41,32 @@ async def unreadable(ledger: Ledger, supplier_id: str, *, most: int = SHOWN) -> 
         found = await fetch(connection, UnreadableMessage, _UNREADABLE, (supplier_id, most))
         total = await fetch_one(connection, _Count, _HOW_MANY, (supplier_id,))
     return found, total.messages if total else 0
+
+
+_MAILBOXES = """
+    select s.supplier_id, m.fetched_at,
+           (select count(*) from inbox i
+            where i.supplier_id = s.supplier_id and i.unreadable is not null and i.seen_to_at is null) as unreadable,
+           (select count(*) from reply r where r.supplier_id = s.supplier_id and r.sent_at is null) as replies_owed
+    from supplier s left join mailbox m using (supplier_id) order by s.supplier_id
+"""
+
+
+class Mailbox(Frozen):
+    """What the books say of one supplier's messages."""
+
+    supplier_id: str
+    fetched_at: Instant | None
+    """When its messages were last fetched to the end; None: never, since they come to our door."""
+    unreadable: int
+    """Messages that nobody could read or has seen to."""
+    replies_owed: int
+
+
+async def mailboxes(ledger: Ledger) -> list[Mailbox]:
+    """Every supplier's, by id."""
+    async with ledger.look() as connection:
+        return await fetch(connection, Mailbox, _MAILBOXES)
 
 
 async def raw_message(ledger: Ledger, inbox_id: int) -> RawMessage | None:

@@ -1,0 +1,179 @@
+"""`promisekeeper inspect`: how a supplier's document would be read, with what is wrong with it. Nothing is touched."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from cli.connections import ledger_dsn, open_ledger
+from cli.errors import CommandFailed, Refused
+from cli.terminal import console, plain, say, table
+from connectors.errors import Undecodable, WronglySetUp
+from connectors.suppliers.interface import FILE_NAME, Connector, Decoded, Inward, connector_for
+from domain.catalogue import Supplier
+from domain.supplier_events import AckLine, LineRef, SupplierEvent
+from ledger import catalogue
+
+LARGEST = 50 * 1024 * 1024
+"""Bytes; no door takes more."""
+
+
+def inspect(
+    file: Path,
+    /,
+    *,
+    supplier: str | None = None,
+    connector: str | None = None,
+    config: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Show how a document would be read, without touching anything.
+
+    Without `--supplier` every supplier of the ledger is tried, as each has its own profile. Without a ledger give
+    `--connector` and `--config`. Exit code 1: nobody's connector can read it.
+
+    Args:
+        file: the document, as it came.
+        supplier: whose profile to read it by.
+        connector: a connector's name, such as x12, for a supplier who is not in the ledger.
+        config: a JSON file with that connector's settings, as `connector_config` has them.
+        as_json: print JSON.
+    """
+    try:
+        if file.stat().st_size > LARGEST:
+            raise CommandFailed(f"{file} has more than {LARGEST} bytes; no door would take it")
+        body = file.read_bytes()
+    except OSError as unreadable:
+        raise CommandFailed(f"{file} cannot be read: {unreadable.strerror or unreadable}") from unreadable
+    if connector:
+        candidates = [
+            Supplier(
+                supplier_id="inspected",
+                name=connector,
+                currency="USD",
+                connector=connector,
+                connector_config=_settings(config),
+            )
+        ]
+    elif config:
+        raise CommandFailed("--config goes with --connector; which one reads it?")
+    else:
+        candidates = asyncio.run(_suppliers(supplier))
+    read, refused = _read(candidates, Inward(body=body, headers={FILE_NAME: file.name, "webhook-id": file.name}))
+    if not read:
+        raise Refused(
+            "\n".join([f"{file}: nobody's connector can read it", *(f"{who}: {why}" for who, why in refused)])
+        )
+    if as_json:
+        print(json.dumps({who: decoded.model_dump(mode="json") for who, decoded in read.items()}, indent=2))
+        return 0
+    for who, decoded in read.items():
+        _show(who, decoded, named=not connector)
+    return 0
+
+
+def _settings(config: Path | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    try:
+        found: object = json.loads(config.read_text(encoding="utf-8"))
+    except OSError as unreadable:
+        raise CommandFailed(f"{config} cannot be read: {unreadable.strerror or unreadable}") from unreadable
+    except ValueError as broken:
+        raise CommandFailed(f"{config} is no JSON: {broken}") from broken
+    if not isinstance(found, dict):
+        raise CommandFailed(f"{config} must hold one JSON object, as connector_config does")
+    return dict(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - the connector's model reads it
+
+
+async def _suppliers(only: str | None) -> list[Supplier]:
+    if not ledger_dsn():
+        raise CommandFailed("no ledger is set; give --connector and --config, or PROMISEKEEPER_LEDGER_DSN")
+    async with open_ledger() as ledger:
+        return [await catalogue.supplier(ledger, only)] if only else await catalogue.suppliers(ledger)
+
+
+def _read(candidates: Sequence[Supplier], message: Inward) -> tuple[Mapping[str, Decoded], Sequence[tuple[str, str]]]:
+    """By supplier how it is read; and why each other one cannot."""
+    read: dict[str, Decoded] = {}
+    refused: list[tuple[str, str]] = []
+    for one in candidates:
+        try:
+            by: Connector = connector_for(one.connector, one.supplier_id, one.connector_config)
+            read[one.supplier_id] = by.decode(message)
+        except (Undecodable, WronglySetUp) as why:
+            refused.append((f"{one.supplier_id} ({one.connector})", str(why)))
+    return read, refused
+
+
+def _show(supplier_id: str, decoded: Decoded, *, named: bool) -> None:
+    if named:
+        say(f"As {supplier_id} writes it:", console())
+    drawn = table("What", "Order", "Line", "Says", whole=("What",))
+    for event in decoded.events:
+        for what, order, line, says in _rows(event):
+            drawn.add_row(*map(plain, (what, order, line, says)))
+    if decoded.events:
+        console().print(drawn)
+    else:
+        say("It can be read, and says nothing that concerns an order.", console())
+    if decoded.issues:
+        console().print()
+        say(f"{len(decoded.issues)} issues that were survived:", console())
+        for issue in decoded.issues:
+            console().print(plain(f"- {issue}"), soft_wrap=True)
+    console().print()
+    console().print(plain(f"Known again by: {decoded.dedupe_key}"), soft_wrap=True)
+
+
+def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
+    """A row for the event, and one for each part of each line."""
+    what, order = event.kind.replace("_", " "), event.po_number or ""
+    match event.kind:
+        case "order_ack":
+            head = "accepted" if event.accepted else f"refused: {event.reason}"
+            yield what, order, "", f"{head}; their order {event.supplier_order_no}" if event.supplier_order_no else head
+            yield from _answered(event.lines)
+        case "change_ack":
+            yield (
+                what,
+                order,
+                "",
+                f"revision {event.revision}: {event.verdict}{f' ({event.reason})' * bool(event.reason)}",
+            )
+            yield from _answered(event.lines)
+        case "ship_notice":
+            tracking = f", tracking {event.tracking}" if event.tracking else ""
+            yield what, order, "", f"shipment {event.shipment_id}, {event.purpose}{tracking}"
+            for part in event.lines:
+                rest = "" if part.balance == "unknown" else f", rest {part.balance}"
+                yield "", "", _line(part.line), f"{part.shipped} shipped{_on(part.deliver_on)}{rest}"
+        case "received":
+            yield what, order, "", f"receipt {event.receipt_id}{', closes its lines' if event.closes else ''}"
+            for one in event.lines:
+                yield "", "", _line(one.line), f"{one.good} good, {one.damaged} damaged, {one.wrong} wrong"
+        case "syntax_ack":
+            said = "could be read" if event.accepted else f"could not be read: {event.reason}"
+            yield what, order, "", f"our document {event.control_number} {said}"
+        case _:
+            yield what, order, "", event.what
+
+
+def _answered(lines: Sequence[AckLine]) -> Iterator[tuple[str, str, str, str]]:
+    for one in lines:
+        for split in one.splits:
+            price = f" at {split.unit_price}" if split.unit_price is not None else ""
+            why = f": {split.reason}" if split.reason else ""
+            yield "", "", _line(one.line), f"{split.quantity} {split.status}{_on(split.deliver_on)}{price}{why}"
+
+
+def _line(ref: LineRef) -> str:
+    named = [f"{ref.line_no}" if ref.line_no is not None else "", ref.sku or "", ref.supplier_sku or ""]
+    return " ".join(filter(None, named))
+
+
+def _on(day: object) -> str:
+    return f", here on {day}" if day else ""

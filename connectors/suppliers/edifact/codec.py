@@ -101,7 +101,7 @@ class EdifactCodec:
                 raise Undecodable(wrong)
 
     def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:
-        """A CONTRL for what they sent, if one is owed: read, or not read. None for others, or without a readable UNB."""
+        """A CONTRL for what they sent, if one is owed: read, or not. None to others, and without a readable UNB."""
         if self._partner.contrl_owed == "never":
             return None
         read = True

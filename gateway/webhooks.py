@@ -91,7 +91,7 @@ async def from_supplier(
         at=now,
         task_queue=queue,
     )
-    if taken.unreadable or (reply and not reply.at_once):
+    if taken.unreadable or taken.astray or (reply and not reply.at_once):
         await wake_mailbox(connections.temporal, supplier_id, task_queue=queue)
     code = status.HTTP_200_OK if taken.repeated else status.HTTP_202_ACCEPTED
     if reply and reply.at_once:

@@ -100,7 +100,7 @@ def requires(*capabilities: str) -> Callable[[Test], Test]:
             elif denied is None:
                 await test(self, connector, peer, **others)
                 self.note(Outcome.ASKED, "")
-            elif claimed := _of_its_own(capabilities):
+            elif (claimed := _of_its_own(capabilities)) and not _impossible(others):
                 pytest.fail(f"{', '.join(claimed)}: claimed, so this cannot be denied ({denied})")
             else:
                 self.note(Outcome.DENIED, denied)
@@ -127,12 +127,17 @@ def _name(test: Callable[..., object]) -> str:
 
 def _denied(denies: Mapping[str, str], test: Test, others: Mapping[str, object]) -> str | None:
     """Why the author denies a test: by its group, its name, or the fault or flaw that it is about."""
-    names = [value.value for value in others.values() if isinstance(value, StrEnum)]
+    names = _impossible(others)
     if group_of(test) in DENIABLE:
         names += [group_of(test), _name(test)]
     if SAMPLES in _name(test):
         names.append(SAMPLES)
     return next((denies[name] for name in names if name in denies), None)
+
+
+def _impossible(others: Mapping[str, object]) -> list[str]:
+    """The fault or flaw that a test is about: a channel that knows none such cannot be tried with it."""
+    return [value.value for value in others.values() if isinstance(value, Fault | Flaw)]
 
 
 def _of_its_own(capabilities: Iterable[str]) -> list[str]:

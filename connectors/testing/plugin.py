@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from connectors.testing.grading import TEST, Told, Verdict, read, verdict
+from connectors.testing.grading import GROUPS, TEST, Told, Verdict, read, verdict
 
-pytest.register_assert_rewrite("connectors.testing")
+pytest.register_assert_rewrite(*(f"connectors.testing.{name}" for names in GROUPS.values() for name in names))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

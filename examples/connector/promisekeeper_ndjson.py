@@ -1,6 +1,6 @@
 """Suppliers who exchange files of newline-delimited JSON in a folder: one head line, then one line for each thing said.
 
-`out/` is ours: a document is there whole or not at all, and a supplier who has seen a file name takes it no second time.
+`out/` is ours: a file is there whole or not at all, and a supplier takes no file whose name it has seen before.
 `in/` is the supplier's, each file with a new name, in the order of their names; what we have kept goes to `in/done/`.
 """
 
@@ -46,8 +46,8 @@ class NdjsonConnector:
         name="ndjson", version="1.0.0", protocol="NDJSON files", config=NdjsonConfig, grade=seam.Grade.GOLD
     )
     capabilities: seam.Capabilities = seam.Capabilities(
-        reduce_line=True, cancel=seam.CancelWay.REQUEST_REPLY, idempotency=seam.Idempotency.KEY, splits=True, prices=True,
-        poll=True, inbound=frozenset({seam.Inbound.POLL}), multi_po_notice=True, balance_known=True,
+        reduce_line=True, cancel=seam.CancelWay.REQUEST_REPLY, idempotency=seam.Idempotency.KEY, poll=True,
+        inbound=frozenset({seam.Inbound.POLL}), splits=True, prices=True, multi_po_notice=True, balance_known=True,
     )  # fmt: skip
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:

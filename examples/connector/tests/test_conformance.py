@@ -5,12 +5,14 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from promisekeeper_ndjson import NdjsonConnector
 
 from connectors.suppliers.interface import FILE_NAME, Envelope, Inward
 from connectors.testing import ConnectorSuite, Fault, Flaw, HeldOrder, Peer, Seen, SeenLine, held
+from domain.supplier_events import SupplierEvent
 
 
 class Folder(Peer):
@@ -41,7 +43,7 @@ class Folder(Peer):
         if (self._folder / "away").exists():
             (self._folder / "away").rename(self._folder / "out")
 
-    def write(self, *events: object, flaw: Flaw | None = None) -> Inward:
+    def write(self, *events: SupplierEvent, flaw: Flaw | None = None) -> Inward:
         number = next(self._numbers)
         head = {"sender": "acme", "receiver": "shop", "lines": len(events), "number": number}
         head |= {flaw.value: "somebody else"} if flaw else {}
@@ -69,7 +71,7 @@ NO_SIGNATURE = "whoever can write to the folder is trusted; its rights are the s
 
 
 class TestNdjson(ConnectorSuite):
-    denies = {
+    denies: ClassVar = {
         **dict.fromkeys((Fault.BROKEN, Fault.UNANSWERED, Fault.SLOW, Fault.BUSY, Fault.REFUSED), NO_ANSWER),
         **dict.fromkeys((Flaw.SIGNATURE, Flaw.AGE), NO_SIGNATURE),
         "samples": "only this example speaks this format",

@@ -39,20 +39,19 @@ class Verdict(NamedTuple):
     grade: str | None
     tests: int
     missed: Mapping[str, tuple[str, ...]]
-    """By group, tests that failed, were skipped, or were not run in all their forms."""
+    """By group, tests that failed or were skipped."""
+    not_run: int
+    """Tests that were not run, or not in all their forms, or that the author put others in the place of."""
     skipped: int
     flipped: Mapping[str, int]
     """By what is not claimed, tests that showed that it raises Unsupported."""
     unclaimed: Mapping[str, int]
     denied: Mapping[str, int]
     """By reason."""
-    whole: bool
-    """Every test of the suite was run."""
-
     @property
     def told_wrongly(self) -> bool:
         """The manifest claims another grade than this whole run measured."""
-        return self.whole and self.claimed is not None and self.claimed != self.grade
+        return not self.not_run and self.claimed is not None and self.claimed != self.grade
 
     def lines(self) -> Iterable[str]:
         """For the end of a run."""
@@ -64,6 +63,8 @@ class Verdict(NamedTuple):
                 yield f"    {told} ({count}): {why}"
         for group, tests in self.missed.items():
             yield f"    missed in {group}: {', '.join(tests)}"
+        if self.not_run:
+            yield f"    not run or not whole: {self.not_run}, so there is no grade"
         if self.told_wrongly:
             yield f"    the manifest claims {self.claimed}, measured is {grade}: correct its `grade`"
 
@@ -78,15 +79,15 @@ def verdict(suite: str, told: Iterable[Told], tests: Mapping[str, str]) -> Verdi
     """
     reports = list(told)
     missed: dict[str, tuple[str, ...]] = {}
-    ran = True
+    not_run = 0
     for test, group in tests.items():
         mine = [report for report in reports if report.test == test]
-        ran = ran and bool(mine) and len(mine) == mine[0].of
-        if not mine or len(mine) < mine[0].of or not all(report.passed for report in mine):
+        not_run += not mine or len(mine) < mine[0].of
+        if not all(report.passed for report in mine):
             missed[group] = (*missed.get(group, ()), test)
     grade: str | None = None
     for candidate, groups in GROUPS.items():
-        if any(group in missed for group in groups):
+        if not_run or any(group in missed for group in groups):
             break
         grade = candidate
     return Verdict(
@@ -99,7 +100,7 @@ def verdict(suite: str, told: Iterable[Told], tests: Mapping[str, str]) -> Verdi
         flipped=_counted(reports, "flipped"),
         unclaimed=_counted(reports, "unclaimed"),
         denied=_counted(reports, "denied"),
-        whole=ran,
+        not_run=not_run,
     )
 
 

@@ -1,7 +1,8 @@
 """Suppliers who exchange files of newline-delimited JSON in a folder: one head line, then one line for each thing said.
 
 `out/` is ours: a file is there whole or not at all, and a supplier takes no file whose name it has seen before.
-`in/` is the supplier's, each file with a new name, in the order of their names; what we have kept goes to `in/done/`.
+`in/` is the supplier's: a new name for each file, in the order of the names, renamed when it is whole. What we have
+kept goes to `in/done/`.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -55,26 +56,20 @@ class NdjsonConnector:
         self._out, self._in = self._config.folder / "out", self._config.folder / "in"
 
     async def check(self) -> seam.Health:
-        missing = [folder.name for folder in (self._out, self._in) if not os.access(folder, os.W_OK)]
-        wrong = f"in {self._config.folder} we cannot write to {' and '.join(missing)}; have them made, with our rights"
-        return seam.Health(ok=not missing, detail=wrong if missing else f"{self._config.folder} can be written to")
+        ok = all(os.access(folder, os.W_OK) for folder in (self._out, self._in))
+        return seam.Health(ok=ok, detail=f"we can{'' if ok else 'not'} write to out/ and in/ of {self._config.folder}")
 
     def render(self, request: seam.Request, ids: seam.WireIds) -> seam.Envelope:
-        kind: Literal["place", "change", "cancel"] = "place"
-        lines: list[dict[str, object]] = []
-        if isinstance(request, seam.Change):
-            kind = "change"
-            if new := [line.line_no for line in request.lines if line.line_no not in request.before]:
-                raise Unsupported(f"line {new[0]} is new; this supplier adds no lines to an order")
-        if isinstance(request, seam.Cancel):
-            kind = "cancel"
-        else:
-            lines = written_lines(request.lines)
-        head = {"sender": self._config.us, "receiver": self._config.them, "kind": kind, "po_number": request.po_number}
+        kind = type(request).__name__.lower()
+        if isinstance(request, seam.Change) and any(line.line_no not in request.before for line in request.lines):
+            raise Unsupported("this supplier adds no lines to an order")
+        lines = [] if isinstance(request, seam.Cancel) else written_lines(request.lines)
+        head: dict[str, object] = {"sender": self._config.us, "receiver": self._config.them}
+        head |= {"kind": kind, "po_number": request.po_number}
         name = hashlib.sha256(ids.operation_id.encode()).hexdigest()[:32]
         return seam.Envelope(
             operation_id=ids.operation_id, po_number=request.po_number, kind=kind,
-            revision=0 if isinstance(request, seam.Place) else request.revision, content_type="application/x-ndjson",
+            revision=getattr(request, "revision", 0), content_type="application/x-ndjson",
             body=b"".join(written(line) + b"\n" for line in (head, *lines)), headers={seam.FILE_NAME: f"{name}.ndjson"},
         )  # fmt: skip
 
@@ -126,16 +121,14 @@ def _parts(message: seam.Inward) -> tuple[Head, list[bytes]]:
 
 
 def _put(path: Path, body: bytes) -> None:
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_bytes(body)
-    os.replace(unfinished, path)
+    path.with_suffix(".tmp").write_bytes(body)
+    os.replace(path.with_suffix(".tmp"), path)
 
 
 def _take(folder: Path, kept: list[str]) -> seam.Batch:
     (folder / "done").mkdir(exist_ok=True)
-    for name in kept:  # the ledger has them
-        if (folder / name).exists():
-            os.replace(folder / name, folder / "done" / name)
+    for path in (folder / name for name in kept if (folder / name).exists()):  # the ledger has them
+        os.replace(path, folder / "done" / path.name)
     names = sorted(path.name for path in folder.glob("*.ndjson"))[:PAGE]
     waiting = tuple(seam.Inward(body=(folder / n).read_bytes(), headers={seam.FILE_NAME: n}) for n in names)
     return seam.Batch(messages=waiting, cursor=json.dumps(names))

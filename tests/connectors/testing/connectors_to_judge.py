@@ -160,7 +160,7 @@ class ShowsItsSecret(NdjsonConnector):
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
         super().__init__(supplier_id, config)
-        self._password = WithPassword().password.get_secret_value()
+        self._password = "a-very-secret-word"
 
     def __repr__(self) -> str:
         return f"<ndjson {vars(self)}>"
@@ -231,5 +231,5 @@ def _one_less(event: SupplierEvent) -> SupplierEvent:
     return event.model_copy(update=less)
 
 
-class ClaimsTooMuch(NdjsonConnector):
+class ClaimsTooLittle(NdjsonConnector):
     manifest: ClassVar = NdjsonConnector.manifest.model_copy(update={"grade": seam.Grade.BRONZE})

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.errors import ConnectorError, Undecodable
 from connectors.suppliers.interface import Connector, Inward
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.hostile import KNOWN_TRICKS
 from connectors.testing.orders import ORDER, ids
 from connectors.testing.peer import Peer
@@ -20,13 +20,13 @@ from domain.supplier_events import SplitStatus, SyntaxAck
 ANSWER = answer((1, (split(SplitStatus.ACCEPTED, 10),)), (2, (split(SplitStatus.ACCEPTED, 4),)))
 
 
-class AcknowledgementTests:
+class AcknowledgementTests(Group):
     """Group 13."""
 
     @requires("syntax_ack")
     @pytest.mark.parametrize("control_number", [1, 4711, 999_999_999])
     async def test_the_far_side_could_read_a_document_and_names_it_by_its_control_number(
-        self: Asked, connector: Connector, peer: Peer, control_number: int
+        self, connector: Connector, peer: Peer, control_number: int
     ) -> None:
         await sent(connector, ORDER, "place", control_number)
         told = SyntaxAck(control_number=control_number)
@@ -34,7 +34,7 @@ class AcknowledgementTests:
         assert (acknowledged.control_number, acknowledged.accepted) == (control_number, True)
 
     @requires("syntax_ack")
-    async def test_the_far_side_could_not_read_a_document(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_the_far_side_could_not_read_a_document(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 8)
         told = SyntaxAck(control_number=8, accepted=False, reason="segment PO1 is missing")
         acknowledged = only(SyntaxAck, await heard(connector, peer, peer.write(told)))
@@ -42,12 +42,12 @@ class AcknowledgementTests:
         assert acknowledged.reason, "an operator has to know why"
 
     @requires("syntax_ack")
-    async def test_each_document_carries_its_control_number(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_each_document_carries_its_control_number(self, connector: Connector, peer: Peer) -> None:
         bodies = {connector.render(ORDER, ids("place", number)).body for number in (1, 2, 3)}
         assert len(bodies) == 3, "the far side could not name the document"
 
     @requires("acknowledges")
-    async def test_a_message_that_could_be_read_is_acknowledged(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_message_that_could_be_read_is_acknowledged(self, connector: Connector, peer: Peer) -> None:
         message = peer.write(ANSWER)
         reply = connector.acknowledge(message, ids("reply"))
         assert reply is not None
@@ -56,7 +56,7 @@ class AcknowledgementTests:
 
     @requires("acknowledges")
     async def test_a_damaged_message_is_not_acknowledged_as_if_it_could_be_read(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         message = peer.write(ANSWER)
         for end in range(0, len(message.body), max(1, len(message.body) // 40)):
@@ -68,13 +68,11 @@ class AcknowledgementTests:
             assert reply is None or not peer.understands(reply, damaged)
 
     @requires("acknowledges", "syntax_ack")
-    async def test_an_acknowledgement_is_not_acknowledged(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_an_acknowledgement_is_not_acknowledged(self, connector: Connector, peer: Peer) -> None:
         assert connector.acknowledge(peer.write(SyntaxAck(control_number=1)), ids("reply")) is None
 
     @requires()
-    async def test_whatever_comes_it_is_known_whether_a_word_is_owed(
-        self: Asked, connector: Connector, peer: Peer
-    ) -> None:
+    async def test_whatever_comes_it_is_known_whether_a_word_is_owed(self, connector: Connector, peer: Peer) -> None:
         """Never an error, since there is nobody to tell; and no word from who says that he owes none."""
         for body in (*KNOWN_TRICKS.values(), peer.write(ANSWER).body if connector.capabilities.inbound else b""):
             try:

@@ -9,12 +9,15 @@ thing): that test is recorded as unclaimed. What makes no sense on this channel 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import wraps
-from typing import Any, Protocol
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import pytest
 
 from connectors.errors import Unsupported
 from connectors.suppliers.interface import CancelWay, Capabilities, Connector, WireIds
+from connectors.testing.grading import NOTE
 from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED
 from connectors.testing.peer import Fault, Flaw, Peer
 
@@ -37,14 +40,25 @@ class Outcome(StrEnum):
     """The author says why this makes no sense here."""
 
 
-class Asked(Protocol):
-    """What the suite gives its tests."""
+class Group:
+    """A group of tests; an author meets its members as those of `ConnectorSuite`."""
 
-    denies: Mapping[str, str]
+    denies: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What makes no sense on this channel (a `Fault`, a `Flaw`, a group or a test), and why, for people to read."""
+    samples: ClassVar[Path | None] = None
+    """A folder of real documents, each `NAME` beside `NAME.json`, `{"events": [...]}`: what a person says it means."""
+
+    writes_golden: bool = False
+    _record: Callable[[str, object], None]
+
+    @pytest.fixture(autouse=True)
+    def _on_record(self, record_property: Callable[[str, object], None], pytestconfig: pytest.Config) -> None:
+        self._record = record_property
+        self.writes_golden = bool(pytestconfig.getoption("write_golden", default=False))
 
     def note(self, outcome: Outcome, why: str) -> None:
-        """Put on record how a test was asked."""
-        ...
+        """Put on record how a test was asked; the plugin counts it."""
+        self._record(NOTE, {"outcome": outcome.value, "why": why})
 
 
 Test = Callable[..., Awaitable[None]]
@@ -92,7 +106,7 @@ def requires(*capabilities: str) -> Callable[[Test], Test]:
 
     def made(test: Test) -> Test:
         @wraps(test)
-        async def asked(self: Asked, connector: Connector, peer: Peer, **others: Any) -> None:
+        async def asked(self: Group, connector: Connector, peer: Peer, **others: Any) -> None:
             missing = [name for name in capabilities if not claims(connector.capabilities, name)]
             denied = _denied(self.denies, test, others)
             if missing:
@@ -146,7 +160,7 @@ def _of_its_own(capabilities: Iterable[str]) -> list[str]:
     return [name for name in capabilities if name != "inbound" and not (incoming and name in DOING)]
 
 
-async def _asked_of_who_cannot(self: Asked, connector: Connector, missing: list[str]) -> None:
+async def _asked_of_who_cannot(self: Group, connector: Connector, missing: list[str]) -> None:
     for capability in missing:
         if capability in DOING:
             with pytest.raises(Unsupported):

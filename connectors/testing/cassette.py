@@ -2,7 +2,7 @@
 
 `golden/<suite>.txt` holds what the connector writes for each request of `orders.REQUESTS`. A run with
 `--write-golden` writes it anew; every other run compares. Real documents, if there are any, stand in the folder that
-`ConnectorSuite.samples` names, each `NAME` beside `NAME.json`: the events that a person says it means.
+`samples` names, each `NAME` beside `NAME.json`: the events that a person says it means.
 """
 
 import inspect
@@ -12,19 +12,12 @@ from pathlib import Path
 import pytest
 
 from connectors.suppliers.interface import Change, Connector, Envelope, Inward, Place
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.hostile import ANSWER
 from connectors.testing.orders import ORDER, OTHER_ORDER, REQUESTS, differences
 from connectors.testing.peer import Peer
 from connectors.testing.purity import rendered
 from domain.supplier_events import supplier_event
-
-
-class Recording(Asked):
-    """What a suite gives these tests."""
-
-    samples: Path | None
-    writes_golden: bool
 
 
 def cassette(written: dict[str, Envelope]) -> bytes:
@@ -36,13 +29,11 @@ def cassette(written: dict[str, Envelope]) -> bytes:
     return b"\n".join(parts)
 
 
-class CassetteTests:
+class CassetteTests(Group):
     """Group 12."""
 
     @requires()
-    async def test_the_bytes_on_the_wire_are_those_that_were_reviewed(
-        self: Recording, connector: Connector, peer: Peer
-    ) -> None:
+    async def test_the_bytes_on_the_wire_are_those_that_were_reviewed(self, connector: Connector, peer: Peer) -> None:
         golden = Path(inspect.getfile(type(self))).parent / "golden" / f"{type(self).__name__}.txt"
         now = cassette(rendered(connector))
         if self.writes_golden:
@@ -55,7 +46,7 @@ class CassetteTests:
         assert same, f"other bytes than in {golden}, which look the same: line ends, or a character set"
 
     @requires()
-    async def test_the_far_side_reads_in_them_what_was_asked(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_the_far_side_reads_in_them_what_was_asked(self, connector: Connector, peer: Peer) -> None:
         for name, envelope in rendered(connector).items():
             request = REQUESTS[name]
             seen = peer.read(envelope)
@@ -68,7 +59,7 @@ class CassetteTests:
                 assert {n: told.get(n, 0) for n in wanted} == wanted
 
     @requires("inbound")
-    async def test_samples_are_read_as_a_person_reads_them(self: Recording, connector: Connector, peer: Peer) -> None:
+    async def test_samples_are_read_as_a_person_reads_them(self, connector: Connector, peer: Peer) -> None:
         if self.samples is None:
             pytest.fail("name a folder of real documents in `samples`, or say in `denies` why there are none")
         read = sorted(self.samples.glob("*.json"))

@@ -4,7 +4,7 @@ import pytest
 
 from connectors.errors import Unsupported
 from connectors.suppliers.interface import Connector, SendResult
-from connectors.testing.asking import Asked, claims, requires
+from connectors.testing.asking import Group, claims, requires
 from connectors.testing.notices import left
 from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED, TAKEN_OFF, ids, quantities
 from connectors.testing.peer import Fault, HeldOrder, Peer
@@ -32,30 +32,30 @@ async def said(connector: Connector, peer: Peer, told: ChangeAck) -> ChangeAck:
     return answered
 
 
-class ChangeTests:
+class ChangeTests(Group):
     """Group 7."""
 
     @requires("reduce_line")
-    async def test_a_line_is_reduced(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_line_is_reduced(self, connector: Connector, peer: Peer) -> None:
         """So one share of a merged order is cancelled, too: the others keep theirs."""
         await sent(connector, ORDER, "place", 1)
         await sent(connector, REDUCED, "change", 2)
         assert quantities(await books(peer)) == {1: 7, 2: 4}
 
     @requires("reduce_line")
-    async def test_a_line_is_taken_off(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_line_is_taken_off(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, TAKEN_OFF, "change", 2)
         assert {n: q for n, q in quantities(await books(peer)).items() if q} == {1: 10}
 
     @requires("add_line")
-    async def test_a_line_is_added(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_line_is_added(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, ADDED, "change", 2)
         assert quantities(await books(peer)) == {1: 10, 2: 4, 3: 2}
 
     @requires("cancel")
-    async def test_an_order_is_cancelled(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_an_order_is_cancelled(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, CANCELLED, "cancel", 2)
         order = await books(peer)
@@ -64,7 +64,7 @@ class ChangeTests:
     @requires("reduce_line")
     @pytest.mark.parametrize("fault", [Fault.UNREACHED, Fault.BROKEN, Fault.UNANSWERED])
     async def test_a_change_arrives_once_whatever_breaks_on_the_way(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
+        self, connector: Connector, peer: Peer, fault: Fault
     ) -> None:
         await sent(connector, ORDER, "place", 1)
         receipt = await delivered(connector, connector.render(REDUCED, ids("change", 2)), peer, fault)
@@ -76,11 +76,11 @@ class ChangeTests:
 
     @requires("inbound", "reduce_line")
     @pytest.mark.parametrize("word", ["accepted", "refused"])
-    async def test_a_change_is_granted_or_refused(self: Asked, connector: Connector, peer: Peer, word: str) -> None:
+    async def test_a_change_is_granted_or_refused(self, connector: Connector, peer: Peer, word: str) -> None:
         await said(connector, peer, verdict(ChangeVerdict(word)))
 
     @requires("inbound", "reduce_line")
-    async def test_a_change_is_granted_in_part(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_change_is_granted_in_part(self, connector: Connector, peer: Peer) -> None:
         lines = (
             AckLine(line=ref(1), splits=(split(SplitStatus.ACCEPTED, 9),)),
             AckLine(line=ref(2), splits=(split(SplitStatus.ACCEPTED, 4),)),
@@ -89,7 +89,7 @@ class ChangeTests:
         assert parts(await said(connector, peer, told)) == parts(told)
 
     @requires("inbound", "cancel")
-    async def test_a_cancellation_is_too_late_and_the_goods_come(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_cancellation_is_too_late_and_the_goods_come(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, CANCELLED, "cancel", 2)
         messages = (peer.write(verdict(ChangeVerdict.REFUSED)), peer.write(notice(left(1, 10), left(2, 4))))
@@ -99,7 +99,7 @@ class ChangeTests:
 
     @requires("inbound", "cancel")
     async def test_a_cancellation_is_granted_and_the_goods_come_all_the_same(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, CANCELLED, "cancel", 2)
@@ -109,14 +109,14 @@ class ChangeTests:
         assert isinstance(coming, ShipNotice), "it is not for the connector to say that this cannot be"
 
     @requires("cancel")
-    async def test_silence_is_no_answer(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_silence_is_no_answer(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, CANCELLED, "cancel", 2)
         assert await heard(connector, peer) == []
 
     @requires()
     async def test_what_cannot_be_asked_for_is_never_written_as_something_else(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         """A reduction that comes with a new line is not quietly halved where lines cannot be added."""
         both = REDUCED.model_copy(update={"lines": (*REDUCED.lines, *ADDED.lines)})

@@ -48,6 +48,7 @@ class Verdict(NamedTuple):
     unclaimed: Mapping[str, int]
     denied: Mapping[str, int]
     """By reason."""
+
     @property
     def told_wrongly(self) -> bool:
         """The manifest claims another grade than this whole run measured."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import Undecodable
 from connectors.suppliers.interface import Connector, Decoded, Inward
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.data import tried
 from connectors.testing.peer import Flaw, Peer
 from connectors.testing.talking import answer, split
@@ -80,11 +80,11 @@ def can_be_stored(decoded: Decoded) -> None:
     assert len(decoded.issues) <= 1000
 
 
-class HostileTests:
+class HostileTests(Group):
     """Group 8."""
 
     @requires("inbound")
-    async def test_a_genuine_message_is_taken(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_genuine_message_is_taken(self, connector: Connector, peer: Peer) -> None:
         """Else the rest of this group would be easily passed."""
         message = peer.write(ANSWER)
         assert not refused(connector, message)
@@ -92,29 +92,25 @@ class HostileTests:
 
     @requires("inbound")
     @pytest.mark.parametrize("flaw", [Flaw.SIGNATURE, Flaw.AGE, Flaw.SENDER, Flaw.RECEIVER])
-    async def test_a_message_with_a_flaw_is_not_taken(
-        self: Asked, connector: Connector, peer: Peer, flaw: Flaw
-    ) -> None:
+    async def test_a_message_with_a_flaw_is_not_taken(self, connector: Connector, peer: Peer, flaw: Flaw) -> None:
         assert refused(connector, peer.write(ANSWER, flaw=flaw))
 
     @requires()
     @pytest.mark.parametrize("trick", KNOWN_TRICKS)
-    async def test_known_tricks_are_turned_away(self: Asked, connector: Connector, peer: Peer, trick: str) -> None:
+    async def test_known_tricks_are_turned_away(self, connector: Connector, peer: Peer, trick: str) -> None:
         for headers in self_and_none(connector, peer):
             message = Inward(body=KNOWN_TRICKS[trick], headers=headers)
             assert read(connector, message) is None
             assert refused(connector, message)
 
     @requires()
-    async def test_a_message_without_end_is_turned_away(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_message_without_end_is_turned_away(self, connector: Connector, peer: Peer) -> None:
         start = peer.write(ANSWER).body if connector.capabilities.inbound else b""
         for headers in self_and_none(connector, peer):
             assert read(connector, Inward(body=start + b" " * LARGE, headers=headers)) is None
 
     @requires()
-    async def test_arbitrary_bytes_are_undecodable_and_nothing_else(
-        self: Asked, connector: Connector, peer: Peer
-    ) -> None:
+    async def test_arbitrary_bytes_are_undecodable_and_nothing_else(self, connector: Connector, peer: Peer) -> None:
         kinds = self_and_none(connector, peer)
 
         @tried
@@ -127,9 +123,7 @@ class HostileTests:
         one()
 
     @requires("inbound")
-    async def test_arbitrary_headers_are_undecodable_and_nothing_else(
-        self: Asked, connector: Connector, peer: Peer
-    ) -> None:
+    async def test_arbitrary_headers_are_undecodable_and_nothing_else(self, connector: Connector, peer: Peer) -> None:
         message = peer.write(ANSWER)
         names = st.sampled_from(sorted(message.headers) or ["content-type"])
 
@@ -142,7 +136,7 @@ class HostileTests:
         one()
 
     @requires("inbound")
-    async def test_a_damaged_message_is_read_or_undecodable(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_damaged_message_is_read_or_undecodable(self, connector: Connector, peer: Peer) -> None:
         message = peer.write(ANSWER)
 
         @tried
@@ -158,7 +152,7 @@ class HostileTests:
         one()
 
     @requires("inbound")
-    async def test_half_a_message_is_no_full_answer(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_half_a_message_is_no_full_answer(self, connector: Connector, peer: Peer) -> None:
         message = peer.write(ANSWER)
         half = read(connector, Inward(body=message.body[: len(message.body) // 2], headers=message.headers))
         whole = read(connector, message)

@@ -1,13 +1,14 @@
 """Group 1: who the connector is, how it is set up, and that nothing of it shows a secret."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.errors import Refused, Unsupported
 from connectors.suppliers.interface import Connector, Grade
-from connectors.testing.asking import DOING, Asked, claims, deniable, requires
+from connectors.testing.asking import DOING, Group, claims, deniable, requires
 from connectors.testing.orders import REQUESTS, ids
 from connectors.testing.peer import Peer
 
@@ -21,11 +22,11 @@ def another(connector: Connector, peer: Peer, **settings: object) -> Connector:
     return type(connector)(peer.supplier_id, {**peer.settings, **settings})
 
 
-class ManifestTests:
+class ManifestTests(Group):
     """Group 1."""
 
     @requires()
-    async def test_it_says_who_it_is(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_it_says_who_it_is(self, connector: Connector, peer: Peer) -> None:
         about = connector.manifest
         for told in (about.name, about.version, about.protocol):
             assert told.strip() == told and told.isprintable() and told
@@ -34,7 +35,7 @@ class ManifestTests:
 
     @requires()
     async def test_what_its_author_denies_is_known_here_and_has_a_reason(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         known = deniable(getattr(type(self), name) for name in dir(self) if name.startswith("test_"))
         assert set(self.denies) <= known, f"{sorted(set(self.denies) - known)} cannot be denied"
@@ -42,19 +43,19 @@ class ManifestTests:
 
     @requires()
     async def test_its_settings_survive_being_written_down_and_read_again(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         model = connector.manifest.config
         read = model.model_validate(dict(peer.settings))
         assert model.model_validate(_written_down(read)) == read
 
     @requires()
-    async def test_a_misspelt_setting_is_refused(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_misspelt_setting_is_refused(self, connector: Connector, peer: Peer) -> None:
         with pytest.raises(ValidationError):
             another(connector, peer, a_setting_that_there_is_not="1")
 
     @requires()
-    async def test_a_setting_that_sounds_secret_is_kept_as_one(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_setting_that_sounds_secret_is_kept_as_one(self, connector: Connector, peer: Peer) -> None:
         for name, value in _values(connector.manifest.config.model_validate(dict(peer.settings))):
             words = name.lower().split("_")
             if isinstance(value, str) and any(w in SOUNDS_SECRET for w in words):
@@ -63,7 +64,7 @@ class ManifestTests:
                 )
 
     @requires()
-    async def test_no_secret_is_shown_or_stored(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_no_secret_is_shown_or_stored(self, connector: Connector, peer: Peer) -> None:
         config = connector.manifest.config.model_validate(dict(peer.settings))
         shown = f"{connector!r} {connector} {config!r} {config} {config.model_dump_json()}"
         for name, request in REQUESTS.items():
@@ -77,14 +78,14 @@ class ManifestTests:
                 assert value.get_secret_value() not in shown, f"the setting {name} is shown"
 
     @requires()
-    async def test_its_check_finds_the_far_side(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_its_check_finds_the_far_side(self, connector: Connector, peer: Peer) -> None:
         health = await connector.check()
         assert health.ok, health.detail
         assert health.detail
         assert not await peer.received(), "a check changes nothing"
 
     @requires()
-    async def test_its_check_says_so_when_it_cannot_get_in(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_its_check_says_so_when_it_cannot_get_in(self, connector: Connector, peer: Peer) -> None:
         outside = type(connector)(peer.supplier_id, dict(peer.wrong_settings))
         try:
             health = await outside.check()
@@ -94,9 +95,7 @@ class ManifestTests:
         assert health.detail and health.detail.isprintable(), "what is wrong is told in one line of words"
 
     @requires()
-    async def test_what_a_setting_takes_away_is_denied_and_nothing_else(
-        self: Asked, connector: Connector, peer: Peer
-    ) -> None:
+    async def test_what_a_setting_takes_away_is_denied_and_nothing_else(self, connector: Connector, peer: Peer) -> None:
         config = connector.manifest.config.model_validate(dict(peer.settings))
         for name, value in config:
             if not isinstance(value, bool):
@@ -141,7 +140,7 @@ def _written_down(value: object) -> dict[str, object]:
         if isinstance(value, BaseModel):
             return _written_down(value)
         if isinstance(value, Mapping):
-            return {key: plain(of) for key, of in value.items()}  # pyright: ignore[reportUnknownVariableType] - as it is
+            return {key: plain(of) for key, of in cast("Mapping[str, object]", value).items()}
         return value
 
     assert isinstance(value, BaseModel)

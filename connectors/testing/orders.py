@@ -76,7 +76,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
 
 def ids(operation: str, control_number: int = 1) -> WireIds:
     """What is settled for a document."""
-    return WireIds(operation_id=f"po/{operation.replace(' ', '-')}", control_number=control_number, written_at=WRITTEN_AT)
+    operation_id = f"po/{operation.replace(' ', '-')}"
+    return WireIds(operation_id=operation_id, control_number=control_number, written_at=WRITTEN_AT)
 
 
 def differences(written: Place, seen: Seen | HeldOrder, peer: Peer) -> list[str]:

@@ -4,23 +4,23 @@ import pytest
 
 from connectors.errors import Retryable
 from connectors.suppliers.interface import Connector, Idempotency, SendResult
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.orders import ORDER, OTHER_ORDER, differences, ids
 from connectors.testing.peer import Fault, Peer
 from connectors.testing.talking import delivered, sent
 
 
-class PlaceTests:
+class PlaceTests(Group):
     """Group 3."""
 
     @requires()
-    async def test_an_order_arrives_once_and_as_it_was_written(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_an_order_arrives_once_and_as_it_was_written(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place")
         (order,) = await peer.received()
         assert differences(ORDER, order, peer) == []
 
     @requires()
-    async def test_what_was_taken_is_not_taken_again(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_what_was_taken_is_not_taken_again(self, connector: Connector, peer: Peer) -> None:
         """A crash between sending and noting it sends the same bytes again."""
         envelope = await sent(connector, ORDER, "place")
         if connector.capabilities.idempotency is not Idempotency.NONE:
@@ -30,7 +30,7 @@ class PlaceTests:
         assert len(await peer.received()) == 1
 
     @requires()
-    async def test_two_orders_are_two(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_two_orders_are_two(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, ORDER, "place", 1)
         await sent(connector, OTHER_ORDER, "place another", 2)
         assert sorted(order.po_number for order in await peer.received()) == [ORDER.po_number, OTHER_ORDER.po_number]
@@ -39,7 +39,7 @@ class PlaceTests:
     @pytest.mark.parametrize("times", [1, 3])
     @pytest.mark.parametrize("fault", [Fault.UNREACHED, Fault.BROKEN, Fault.UNANSWERED])
     async def test_an_order_arrives_once_whatever_breaks_on_the_way(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault, times: int
+        self, connector: Connector, peer: Peer, fault: Fault, times: int
     ) -> None:
         receipt = await delivered(connector, connector.render(ORDER, ids("place")), peer, fault, times)
         orders = await peer.received()
@@ -52,7 +52,7 @@ class PlaceTests:
     @requires()
     @pytest.mark.parametrize("fault", [Fault.UNREACHED, Fault.BROKEN])
     async def test_what_did_not_arrive_is_not_called_delivered(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
+        self, connector: Connector, peer: Peer, fault: Fault
     ) -> None:
         await peer.fail(fault)
         try:
@@ -66,7 +66,7 @@ class PlaceTests:
     @requires()
     @pytest.mark.parametrize("fault", [Fault.UNANSWERED])
     async def test_what_may_have_arrived_is_not_called_safe_to_repeat(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
+        self, connector: Connector, peer: Peer, fault: Fault
     ) -> None:
         await peer.fail(fault)
         receipt = await connector.send(connector.render(ORDER, ids("place")))  # a Retryable would say: nothing arrived
@@ -74,20 +74,18 @@ class PlaceTests:
         assert receipt.result is SendResult.DELIVERED or receipt.reason
 
     @requires("lookup")
-    async def test_what_arrived_is_found_when_asked(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_what_arrived_is_found_when_asked(self, connector: Connector, peer: Peer) -> None:
         envelope = await sent(connector, ORDER, "place")
         assert (await connector.lookup(envelope)).found
 
     @requires("lookup")
-    async def test_what_never_left_is_not_found_when_asked(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_what_never_left_is_not_found_when_asked(self, connector: Connector, peer: Peer) -> None:
         await sent(connector, OTHER_ORDER, "place another", 1)
         assert not (await connector.lookup(connector.render(ORDER, ids("place", 2)))).found
 
     @requires("lookup")
     @pytest.mark.parametrize("fault", [Fault.UNREACHED])
-    async def test_who_cannot_be_asked_has_not_said_no(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
-    ) -> None:
+    async def test_who_cannot_be_asked_has_not_said_no(self, connector: Connector, peer: Peer, fault: Fault) -> None:
         """A look-up that fails says nothing: a plain "not found" would send the order a second time."""
         envelope = await sent(connector, ORDER, "place")
         await peer.fail(fault)
@@ -101,9 +99,7 @@ class PlaceTests:
 
     @requires()
     @pytest.mark.parametrize("fault", [Fault.REFUSED])
-    async def test_a_refusal_is_told_in_words_and_final(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
-    ) -> None:
+    async def test_a_refusal_is_told_in_words_and_final(self, connector: Connector, peer: Peer, fault: Fault) -> None:
         await peer.fail(fault)
         receipt = await connector.send(connector.render(ORDER, ids("place")))
         assert receipt.result is SendResult.REFUSED
@@ -111,6 +107,6 @@ class PlaceTests:
         assert not await peer.received()
 
     @requires()
-    async def test_connections_can_be_closed_twice(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_connections_can_be_closed_twice(self, connector: Connector, peer: Peer) -> None:
         await connector.aclose()
         await connector.aclose()

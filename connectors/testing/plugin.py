@@ -91,8 +91,9 @@ def _about(item: pytest.Item) -> tuple[str, str] | None:
     """Suite and name of a test; None: it is of no suite, or its author put another in its place."""
     suite: Any = getattr(sys.modules.get("connectors.testing.suite"), "ConnectorSuite", None)
     kind: Any = getattr(item, "cls", None)
+    function: Any = getattr(item, "function", None)
     if suite is None or not isinstance(item, pytest.Function) or not isinstance(kind, type):
         return None
-    if not issubclass(kind, suite) or getattr(suite, item.originalname, None) is not item.function:
+    if not issubclass(kind, suite) or getattr(suite, item.originalname, None) is not function:
         return None
     return item.nodeid.partition("[")[0].rpartition("::")[0], item.originalname

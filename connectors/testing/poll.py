@@ -1,7 +1,7 @@
 """Group 11: polling loses nothing and brings nothing twice, though any poll may be the last one before a crash."""
 
 from connectors.suppliers.interface import Connector, Inward
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.notices import left
 from connectors.testing.peer import Peer
 from connectors.testing.talking import drained, notice
@@ -21,18 +21,18 @@ def shipments(connector: Connector, messages: list[Inward]) -> list[str]:
     return [event.shipment_id for event in events if event.kind == "ship_notice"]
 
 
-class PollTests:
+class PollTests(Group):
     """Group 11."""
 
     @requires("poll")
-    async def test_where_nothing_waits_nothing_comes(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_where_nothing_waits_nothing_comes(self, connector: Connector, peer: Peer) -> None:
         batch = await connector.poll(None)
         assert batch.messages == ()
         assert (await connector.poll(batch.cursor)).messages == ()
 
     @requires("poll")
     async def test_what_waits_comes_once_in_its_order_and_can_be_verified(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         await peer.deliver(*some(peer, 3))
         brought, cursor = await drained(connector)
@@ -42,7 +42,7 @@ class PollTests:
         assert (await connector.poll(cursor)).messages == ()
 
     @requires("poll")
-    async def test_a_crash_before_it_is_kept_loses_nothing(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_a_crash_before_it_is_kept_loses_nothing(self, connector: Connector, peer: Peer) -> None:
         """The cursor was not kept, so the same is asked again, by another process."""
         await peer.deliver(*some(peer, 3))
         first = await connector.poll(None)
@@ -52,7 +52,7 @@ class PollTests:
         await after_the_crash.aclose()
 
     @requires("poll")
-    async def test_what_comes_later_comes_as_well(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_what_comes_later_comes_as_well(self, connector: Connector, peer: Peer) -> None:
         messages = some(peer, 4)
         await peer.deliver(*messages[:2])
         before, cursor = await drained(connector)
@@ -61,13 +61,13 @@ class PollTests:
         assert shipments(connector, [*before, *after]) == ["SH-0", "SH-1", "SH-2", "SH-3"]
 
     @requires("poll")
-    async def test_of_many_none_is_lost_at_the_end_of_a_page(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_of_many_none_is_lost_at_the_end_of_a_page(self, connector: Connector, peer: Peer) -> None:
         await peer.deliver(*some(peer, MANY))
         brought, _ = await drained(connector)
         assert shipments(connector, brought) == [f"SH-{n}" for n in range(MANY)]
 
     @requires("poll")
-    async def test_the_same_document_left_again_is_known_again(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_the_same_document_left_again_is_known_again(self, connector: Connector, peer: Peer) -> None:
         (message,) = some(peer, 1)
         await peer.deliver(message)
         first, cursor = await drained(connector)

@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.errors import ConnectorError
 from connectors.suppliers.interface import Connector, Envelope, Inward
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.manifest import another
 from connectors.testing.orders import REQUESTS, ids
 from connectors.testing.peer import Peer
@@ -79,11 +79,11 @@ def rendered(connector: Connector) -> dict[str, Envelope]:
     return found
 
 
-class PurityTests:
+class PurityTests(Group):
     """Group 2."""
 
     @requires()
-    async def test_the_same_request_gives_the_same_bytes(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_the_same_request_gives_the_same_bytes(self, connector: Connector, peer: Peer) -> None:
         twin = another(connector, peer)
         first = rendered(connector)
         assert "place" in first, "whatever else a connector does, it writes an order"
@@ -91,7 +91,7 @@ class PurityTests:
         await twin.aclose()
 
     @requires()
-    async def test_another_process_writes_the_same_bytes(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_another_process_writes_the_same_bytes(self, connector: Connector, peer: Peer) -> None:
         ours = rendered(connector)
         requests = [(REQUESTS[name], ids(name)) for name in ours]
         kind = type(connector)
@@ -99,7 +99,7 @@ class PurityTests:
         assert _elsewhere(told) == [envelope.model_dump() for envelope in ours.values()]
 
     @requires()
-    async def test_what_is_written_depends_on_what_it_is_given(self: Asked, connector: Connector, peer: Peer) -> None:
+    async def test_what_is_written_depends_on_what_it_is_given(self, connector: Connector, peer: Peer) -> None:
         bodies = [envelope.body for envelope in rendered(connector).values()]
         assert len(set(bodies)) == len(bodies), "different requests give different bytes"
         for name, envelope in rendered(connector).items():
@@ -108,7 +108,7 @@ class PurityTests:
 
     @requires()
     async def test_writing_looks_at_no_clock_takes_no_chance_and_touches_nothing(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         rendered(connector)  # what is imported or cached on first use is none of this test's business
         with watched() as found:
@@ -117,7 +117,7 @@ class PurityTests:
 
     @requires("inbound")
     async def test_reading_looks_at_no_clock_takes_no_chance_and_touches_nothing(
-        self: Asked, connector: Connector, peer: Peer
+        self, connector: Connector, peer: Peer
     ) -> None:
         message = peer.write(answer((1, (split(SplitStatus.ACCEPTED, 10),)), (2, (split(SplitStatus.ACCEPTED, 4),))))
         damaged = Inward(body=message.body[: len(message.body) // 2], headers=message.headers)

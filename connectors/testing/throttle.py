@@ -6,20 +6,20 @@ import pytest
 
 from connectors.errors import Retryable
 from connectors.suppliers.interface import Connector, SendResult
-from connectors.testing.asking import Asked, requires
+from connectors.testing.asking import Group, requires
 from connectors.testing.orders import ORDER, ids
 from connectors.testing.peer import Fault, Peer
 from connectors.testing.talking import delivered
 
 
-class ThrottleTests:
+class ThrottleTests(Group):
     """Group 10."""
 
     @requires()
     @pytest.mark.parametrize("seconds", [7, 90])
     @pytest.mark.parametrize("fault", [Fault.BUSY])
     async def test_who_asks_for_time_is_given_it(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault, seconds: int
+        self, connector: Connector, peer: Peer, fault: Fault, seconds: int
     ) -> None:
         await peer.fail(fault, seconds=seconds)
         with pytest.raises(Retryable) as busy:
@@ -29,7 +29,7 @@ class ThrottleTests:
 
     @requires()
     @pytest.mark.parametrize("fault", [Fault.BUSY])
-    async def test_a_wait_beyond_reason_is_cut(self: Asked, connector: Connector, peer: Peer, fault: Fault) -> None:
+    async def test_a_wait_beyond_reason_is_cut(self, connector: Connector, peer: Peer, fault: Fault) -> None:
         """A far side's typing error must not stop us for a year."""
         await peer.fail(fault, seconds=400 * 24 * 3600)
         with pytest.raises(Retryable) as busy:
@@ -39,7 +39,7 @@ class ThrottleTests:
     @requires()
     @pytest.mark.parametrize("fault", [Fault.SLOW])
     async def test_an_answer_that_comes_too_late_leaves_it_unknown(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
+        self, connector: Connector, peer: Peer, fault: Fault
     ) -> None:
         hasty = type(connector)(peer.supplier_id, dict(peer.hasty_settings))
         await peer.fail(fault)
@@ -52,9 +52,7 @@ class ThrottleTests:
 
     @requires()
     @pytest.mark.parametrize("fault", [Fault.BUSY, Fault.BROKEN])
-    async def test_an_order_arrives_once_after_a_bad_hour(
-        self: Asked, connector: Connector, peer: Peer, fault: Fault
-    ) -> None:
+    async def test_an_order_arrives_once_after_a_bad_hour(self, connector: Connector, peer: Peer, fault: Fault) -> None:
         receipt = await delivered(connector, connector.render(ORDER, ids("place")), peer, fault, 3)
         assert receipt.result is SendResult.DELIVERED
         assert len(await peer.received()) == 1

@@ -21,17 +21,20 @@ from connectors.testing.peer import Peer
 from connectors.testing.talking import answer, split
 from domain.supplier_events import SplitStatus
 
-IMPURE = {
-    **dict.fromkeys(("now", "today", "utcnow"), "reads the clock"),
-    **dict.fromkeys(
-        ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime", "gmtime"), "reads the clock"
-    ),
-    **dict.fromkeys(("urandom", "getrandom", "getrandbits", "random", "seed"), "takes chance"),
-    **dict.fromkeys(("open", "open_code", "socket", "connect", "sendall", "system", "listdir"), "touches the world"),
-}
-"""Built-in functions by name, of the modules below."""
+CLOCK, CHANCE, WORLD = "reads the clock", "takes chance", "touches the world"
 
-WATCHED = frozenset({"time", "posix", "nt", "io", "_io", "_random", "_socket", "datetime", "random"})
+IMPURE: Mapping[str, Mapping[str, str]] = {
+    "datetime": dict.fromkeys(("now", "today", "utcnow"), CLOCK),
+    "time": dict.fromkeys(("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime"), CLOCK),
+    "random": dict.fromkeys(("random", "getrandbits", "seed"), CHANCE),
+    **dict.fromkeys(
+        ("posix", "nt"),
+        dict.fromkeys(("urandom", "getrandom"), CHANCE) | dict.fromkeys(("open", "system", "listdir"), WORLD),
+    ),
+    "io": dict.fromkeys(("open", "open_code"), WORLD),
+    "socket": dict.fromkeys(("connect", "send", "sendall", "getaddrinfo"), WORLD),
+}
+"""By module, what pure code does not call of what is built in: all else that is impure ends there."""
 
 ELSEWHERE = {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
 """Another process differs in these from ours, mostly."""
@@ -54,13 +57,8 @@ def watched() -> Generator[list[str]]:
     found: list[str] = []
 
     def look(frame: FrameType, event: str, called: Any) -> None:
-        if event != "c_call" or (name := getattr(called, "__name__", "")) not in IMPURE:
-            return
-        owner: object = getattr(called, "__self__", None)
-        kind = owner if isinstance(owner, type) else type(owner)
-        module = getattr(called, "__module__", None) or getattr(owner, "__name__", None) or kind.__module__
-        if module in WATCHED or kind.__module__ in WATCHED:
-            found.append(f"{frame.f_globals.get('__name__')}:{frame.f_lineno} {IMPURE[name]} by {name}()")
+        if event == "c_call" and (wrong := _impure(called)) is not None:
+            found.append(f"{frame.f_globals.get('__name__')}:{frame.f_lineno} {wrong}")
 
     before = sys.getprofile()
     sys.setprofile(look)
@@ -68,6 +66,17 @@ def watched() -> Generator[list[str]]:
         yield found
     finally:
         sys.setprofile(before)
+
+
+def _impure(called: Any) -> str | None:
+    owner: object = getattr(called, "__self__", None)  # a module, a class, or an object
+    kind = owner if isinstance(owner, type) else type(owner)
+    name = getattr(called, "__name__", "")
+    for module in (getattr(called, "__module__", None), getattr(owner, "__name__", None), kind.__module__):
+        what = IMPURE.get(str(module).removeprefix("_"), {}).get(name)
+        if what is not None:
+            return f"{what} by {module}.{name}()"
+    return None
 
 
 def rendered(connector: Connector) -> dict[str, Envelope]:

@@ -1,15 +1,16 @@
 """Group 10: a far side that is slow, busy or broken is given time, and never taken for one that said yes or no."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from connectors.errors import Retryable
-from connectors.suppliers.interface import Connector, SendResult
+from connectors.suppliers.interface import Connector, SendReceipt, SendResult
 from connectors.testing.asking import Group, requires
 from connectors.testing.orders import ORDER, ids
 from connectors.testing.peer import Fault, Peer
-from connectors.testing.talking import delivered
+from connectors.testing.talking import TRIES, delivered
 
 
 class ThrottleTests(Group):
@@ -42,11 +43,14 @@ class ThrottleTests(Group):
         self, connector: Connector, peer: Peer, fault: Fault
     ) -> None:
         hasty = type(connector)(peer.supplier_id, dict(peer.hasty_settings))
-        await peer.fail(fault)
-        try:
-            receipt = await hasty.send(hasty.render(ORDER, ids("place")))
-        finally:
-            await hasty.aclose()
+        receipt: SendReceipt | None = None
+        for _ in range(TRIES):
+            await peer.fail(fault)
+            with suppress(Retryable):  # on a busy machine, so little patience may not even get it through
+                receipt = await hasty.send(hasty.render(ORDER, ids("place")))
+                break
+        await hasty.aclose()
+        assert receipt is not None, "a Retryable each time: it says that nothing arrived, which nobody can know"
         assert receipt.result is SendResult.UNKNOWN
         assert receipt.reason
 

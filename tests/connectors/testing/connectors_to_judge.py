@@ -43,7 +43,8 @@ class Polite(NdjsonConnector):
     def render(self, request: seam.Request, ids: seam.WireIds) -> seam.Envelope:
         envelope = super().render(request, ids)
         head, *lines = envelope.body.split(b"\n")
-        numbered = json.dumps({**json.loads(head), "control_number": ids.control_number}).encode()
+        written = {"control_number": ids.control_number, "at": ids.written_at.time().isoformat()}
+        numbered = json.dumps({**json.loads(head), **written}).encode()
         return with_body(envelope, b"\n".join([numbered, *lines]))
 
     def acknowledge(self, message: seam.Inward, ids: seam.WireIds) -> seam.Reply | None:

@@ -49,16 +49,16 @@ class Group:
     """A folder of real documents, each `NAME` beside `NAME.json`, `{"events": [...]}`: what a person says it means."""
 
     writes_golden: bool = False
-    _record: Callable[[str, object], None]
+    _record: list[tuple[str, object]]
 
     @pytest.fixture(autouse=True)
-    def _on_record(self, record_property: Callable[[str, object], None], pytestconfig: pytest.Config) -> None:
-        self._record = record_property
-        self.writes_golden = bool(pytestconfig.getoption("write_golden", default=False))
+    def _on_record(self, request: pytest.FixtureRequest) -> None:
+        self._record = request.node.user_properties  # not record_property, which warns where JUnit files are written
+        self.writes_golden = bool(request.config.getoption("write_golden", default=False))
 
     def note(self, outcome: Outcome, why: str) -> None:
         """Put on record how a test was asked; the plugin counts it."""
-        self._record(NOTE, {"outcome": outcome.value, "why": why})
+        self._record.append((NOTE, {"outcome": outcome.value, "why": why}))
 
 
 Test = Callable[..., Awaitable[None]]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.errors import Refused, Unsupported
-from connectors.suppliers.interface import Connector, Grade
+from connectors.suppliers.interface import Connector, Grade, Inbound
 from connectors.testing.asking import DOING, Group, claims, deniable, requires
 from connectors.testing.orders import REQUESTS, ids
 from connectors.testing.peer import Peer
@@ -32,6 +32,13 @@ class ManifestTests(Group):
             assert told.strip() == told and told.isprintable() and told
         assert about.grade is None or about.grade in Grade
         assert about.config.model_json_schema()["type"] == "object"
+
+    @requires()
+    async def test_its_claims_agree_with_each_other(self, connector: Connector, peer: Peer) -> None:
+        can = connector.capabilities
+        assert can.poll == (Inbound.POLL in can.inbound), "what comes in by poll can be polled, and the other way round"
+        for name in ("syntax_ack", "acknowledges", "splits", "multi_po_notice", "balance_known"):
+            assert can.inbound or not getattr(can, name), f"{name} is about messages, and none come in"
 
     @requires()
     async def test_what_its_author_denies_is_known_here_and_has_a_reason(

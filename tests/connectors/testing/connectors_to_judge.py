@@ -171,6 +171,10 @@ class KeepsItsSecretInTheOpen(NdjsonConnector):
     manifest: ClassVar = NdjsonConnector.manifest.model_copy(update={"config": WithOpenPassword})
 
 
+class ContradictsItself(NdjsonConnector):
+    capabilities = claiming(poll=False)
+
+
 class IsAlwaysWell(NdjsonConnector):
     async def check(self) -> seam.Health:
         return seam.Health(ok=True, detail="all is well")

@@ -21,8 +21,11 @@ from connectors.testing.grading import NOTE
 from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED
 from connectors.testing.peer import Fault, Flaw, Peer
 
-DENIABLE = frozenset({"answers", "notices", "changes", "acknowledgements", "throttle", "poll"})
-"""Groups that can be denied, as a whole or by test. Of the others only what is about a fault, a flaw or samples can."""
+WHOLE = frozenset({"notices", "changes", "acknowledgements", "throttle", "poll"})
+"""Groups that can be denied as a whole."""
+
+BY_TEST = WHOLE | {"answers"}
+"""Groups whose tests can be denied by name. Of the others only what is about a fault, a flaw or samples can."""
 
 SAMPLES = "samples"
 """What a suite denies that has no real documents."""
@@ -132,7 +135,7 @@ def group_of(test: Callable[..., object]) -> str:
 
 def deniable(tests: Iterable[Callable[..., object]]) -> set[str]:
     """What an author can deny."""
-    return {SAMPLES, *Fault, *Flaw, *DENIABLE} | {_name(test) for test in tests if group_of(test) in DENIABLE}
+    return {SAMPLES, *Fault, *Flaw, *WHOLE} | {_name(test) for test in tests if group_of(test) in BY_TEST}
 
 
 def _name(test: Callable[..., object]) -> str:
@@ -142,8 +145,10 @@ def _name(test: Callable[..., object]) -> str:
 def _denied(denies: Mapping[str, str], test: Test, others: Mapping[str, object]) -> str | None:
     """Why the author denies a test: by its group, its name, or the fault or flaw that it is about."""
     names = _impossible(others)
-    if group_of(test) in DENIABLE:
-        names += [group_of(test), _name(test)]
+    if group_of(test) in WHOLE:
+        names.append(group_of(test))
+    if group_of(test) in BY_TEST:
+        names.append(_name(test))
     if SAMPLES in _name(test):
         names.append(SAMPLES)
     return next((denies[name] for name in names if name in denies), None)

@@ -23,14 +23,14 @@ from domain.supplier_events import SplitStatus
 
 CLOCK, CHANCE, WORLD = "reads the clock", "takes chance", "touches the world"
 
+_SYSTEM = {"urandom": CHANCE, "getrandom": CHANCE, "open": WORLD, "system": WORLD, "listdir": WORLD}
+
 IMPURE: Mapping[str, Mapping[str, str]] = {
     "datetime": dict.fromkeys(("now", "today", "utcnow"), CLOCK),
     "time": dict.fromkeys(("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime"), CLOCK),
     "random": dict.fromkeys(("random", "getrandbits", "seed"), CHANCE),
-    **dict.fromkeys(
-        ("posix", "nt"),
-        dict.fromkeys(("urandom", "getrandom"), CHANCE) | dict.fromkeys(("open", "system", "listdir"), WORLD),
-    ),
+    "posix": _SYSTEM,
+    "nt": _SYSTEM,
     "io": dict.fromkeys(("open", "open_code"), WORLD),
     "socket": dict.fromkeys(("connect", "send", "sendall", "getaddrinfo"), WORLD),
 }

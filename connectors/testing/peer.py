@@ -129,8 +129,9 @@ class Peer(Protocol):
     def write(self, *events: SupplierEvent, flaw: Flaw | None = None) -> Inward:
         """A message that says these events, as it comes through our door or out of `poll`.
 
-        Each call writes a new message (id, control number, shipment's envelope), sound and genuine but for `flaw`.
-        Lines are named as the order had them. Several events in one message are asked only of those who can.
+        Each call writes a new message (id, control number, envelope), sound and genuine but for `flaw`. All speak of
+        `orders.ORDER` or `orders.OTHER_ORDER`, where formats that restate the order find the rest. Several events in
+        one message are asked only where `multi_po_notice` is claimed.
         """
         ...
 

@@ -200,7 +200,7 @@ def _reach(monkeypatch: pytest.MonkeyPatch, supplier: str) -> None:
 
 async def test_installed_connectors_are_listed_without_a_ledger(promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("connectors")
-    assert code == 0 and "http" in out and "base_url" in out
+    assert code == 0 and "http" in out and "base_url" in out and "gold" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -215,6 +215,7 @@ async def test_what_each_suppliers_connector_can_do_is_listed_or_what_its_settin
     _, out, _ = await promisekeeper("connectors", "--json")
     told = json.loads(out)
     assert "base_url" in told["installed"]["http"]["config"]["properties"]
+    assert told["installed"]["http"]["grade"] == "gold"
     assert told["suppliers"]["hinode"]["can"]["lookup"] is True
     assert "PROMISEKEEPER_SUPPLIER_KESTREL_URL" in told["suppliers"]["kestrel"]["can"]
     assert "k3y-of-hinode" not in out

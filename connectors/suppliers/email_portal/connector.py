@@ -165,7 +165,7 @@ class EmailConnector:
             )
         except ValueError as unusable:
             raise Refused(
-                f"the order number {request.po_number!r} cannot be part of a link: at most 80 letters, digits and . _ : -"
+                f"the order number {request.po_number!r} fits into no link: at most 80 letters, digits and . _ : -"
             ) from unusable
         body = mails.written(
             request,

@@ -201,8 +201,8 @@ def _does_not_add_up(n: int, total: Decimal, asked: Decimal) -> str:
     if total > asked:
         return f"Line {n}: your numbers make {total}, but only {asked} are ordered. Take {total - asked} off."
     return (
-        f"Line {n}: your numbers make {total}, but {asked} are ordered. Say of the other {asked - total} when they come, "
-        "or that they do not."
+        f"Line {n}: your numbers make {total}, but {asked} are ordered. Say of the other {asked - total} when they "
+        "come, or that they do not."
     )
 
 

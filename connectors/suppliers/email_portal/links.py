@@ -16,7 +16,7 @@ from domain.values import Frozen, Id
 PAGE = "purchase-orders"
 """The first part of the page's path."""
 
-TOKEN = "order-link"  # noqa: S105 - the name of a header
+TOKEN = "order-link"
 """The header with a link's token, which is never kept."""
 ORDER = "answers-order"
 REVISION = "answers-revision"

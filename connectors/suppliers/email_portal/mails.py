@@ -74,6 +74,14 @@ class _Words(NamedTuple):
     todo: str
 
 
+class _Content(NamedTuple):
+    subject: str
+    text: str
+    html: str
+    table: bytes | None
+    """The lines as CSV."""
+
+
 def kind_of(request: Request) -> str:
     """The outbox's word for a request."""
     return "place" if isinstance(request, Place) else "change" if isinstance(request, Change) else "cancel"
@@ -92,20 +100,21 @@ def written(request: Request, ids: WireIds, letterhead: Letterhead) -> bytes:
         "more": len(shown) - MOST_SHOWN if len(shown) > MOST_SHOWN else 0,
         "facts": _facts(request) if isinstance(request, Place) else (),
     }
-    text = _environment.get_template("mail.txt").render(facts)
-    html = _environment.get_template("mail.html").render(facts)
-    table = None if isinstance(request, Cancel) else order_as_csv(*_tabled(request), lines)
+    content = _Content(
+        subject=words.subject,
+        text=_environment.get_template("mail.txt").render(facts),
+        html=_environment.get_template("mail.html").render(facts),
+        table=None if isinstance(request, Cancel) else order_as_csv(*_tabled(request), lines),
+    )
     try:
-        return _message(request, ids, letterhead, words.subject, text, html, table).as_bytes()
+        return _message(request.po_number, ids, letterhead, content).as_bytes()
     except UnicodeEncodeError as half:
         raise Refused("the mail would hold half a character (a lone surrogate); correct the item's name") from half
     except (ValueError, MessageError) as unwritable:
         raise Refused(f"this cannot be written as a mail: {unwritable}") from unwritable
 
 
-def _message(
-    request: Request, ids: WireIds, head: Letterhead, subject: str, text: str, html: str, table: bytes | None
-) -> EmailMessage:
+def _message(po_number: str, ids: WireIds, head: Letterhead, content: _Content) -> EmailMessage:
     """Header types refuse line breaks, so none can be smuggled in."""
     name, sender = parseaddr(head.sender)
     domain = sender.rpartition("@")[2]
@@ -114,21 +123,21 @@ def _message(
     message["To"] = mail_address(head.to)
     if head.reply_to:
         message["Reply-To"] = mail_address(head.reply_to)
-    message["Subject"] = subject
+    message["Subject"] = content.subject
     message["Message-ID"] = message_id(ids.operation_id, domain)
     # what is written about one order stands together in a mail reader
-    message["References"] = message_id(f"about {request.po_number}", domain)
+    message["References"] = message_id(f"about {po_number}", domain)
     message["Date"] = ids.written_at
     # RFC 3834: keeps holiday repliers quiet
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="quoted-printable")
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
-    if table is not None:
+    message.set_content(content.text, cte="quoted-printable")
+    message.add_alternative(content.html, subtype="html", cte="quoted-printable")
+    if content.table is not None:
         message.add_attachment(
-            table,
+            content.table,
             maintype="text",
             subtype="csv",
-            filename=f"{request.po_number}.csv",
+            filename=f"{po_number}.csv",
             params={"charset": "utf-8", "header": "present"},
         )
     # The library would draw them by lot. Neither quoted-printable nor base64 can hold "=_" followed by such a name.
@@ -234,8 +243,8 @@ def _words(request: Request, lines: int, shop: str) -> _Words:
     return _Words(
         subject=f"Cancellation of purchase order {number} from {shop}: please answer",
         headline=f"Please cancel purchase order {number}",
-        opening=f"{shop} asks you to cancel this order ({_one_line(request.reason) or 'no longer needed'}). Please send "
-        "nothing more of it.",
+        opening=f"{shop} asks you to cancel this order ({_one_line(request.reason) or 'no longer needed'}). Please "
+        "send nothing more of it.",
         call="Answer this cancellation",
         todo="say whether you can do that, or how much is still to come. Until you do, the order stands as it was.",
     )

@@ -326,7 +326,7 @@ class PurchaseOrderActivities:
         from ledger import operations
 
         connector = await self._world.supplier(planned.supplier_id)
-        envelope = connector.render(_request(planned), WireIds(operation_id=planned.operation_id))
+        envelope = connector.render(_request(planned), WireIds(operation_id=planned.operation_id, written_at=step.at))
         await operations.store_operation(
             self._ledger,
             planned.operation_id,

@@ -4,49 +4,28 @@ Each answers 2xx only when the message is safe in the ledger and its workflows a
 sends it again, and a repeat signals again, so a crash between storing and signalling is healed by the sender's retry.
 """
 
-import hashlib
 import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.announcing import wake_purchase_order
 from connectors.errors import ClocksApart, Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
-from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Id
 from gateway.body_limit import MIB
 from gateway.connections import Connected, Now
 from gateway.problems import Problem, ProblemKind, declared, unavailable
-from ledger import inbox, parcels
-from workflows import backorder_contract, purchase_order_contract
+from gateway.supplier_messages import Kept, keep_and_tell
+from ledger import parcels
+from workflows import backorder_contract
 
 LARGEST_SUPPLIER_MESSAGE = 5 * MIB
-
-LONGEST_COMPLAINT = 500
-"""Characters of the reason why a message cannot be read."""
-
-_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
-"""Headers that may hold a secret and prove nothing later."""
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["webhooks"])
-
-
-class Kept(Frozen):
-    """What became of a supplier's message."""
-
-    inbox_id: int
-    """Under which it is kept, raw."""
-    repeated: bool
-    """It came before; nothing counts twice."""
-    purchase_orders: tuple[str, ...] = ()
-    """Those that were told of it."""
-    unreadable: str | None = None
-    """Why it could not be read. It is kept all the same, and people look at it; sending it again changes nothing."""
 
 
 class Noted(Frozen):
@@ -86,41 +65,10 @@ async def from_supplier(
         raise _not_proven(
             str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here"
         ) from stranger
-    unreadable: str | None = None
-    events: tuple[SupplierEvent, ...] = ()
-    try:
-        decoded = connector.decode(message)
-        dedupe_key, events = decoded.dedupe_key, decoded.events
-    except Undecodable as undecodable:
-        unreadable, dedupe_key = _fit_to_keep(str(undecodable)), f"sha256:{hashlib.sha256(message.body).hexdigest()}"
-        log.warning("a message of supplier %s cannot be read: %s", supplier_id, unreadable)
-    stored = await inbox.store_message(
-        connections.ledger,
-        supplier_id,
-        door="webhook",
-        dedupe_key=dedupe_key,
-        headers={name: value for name, value in message.headers.items() if name not in _NEVER_KEPT},
-        body=message.body,
-        at=now,
-        events=events,
-        unreadable=unreadable,
-    )
-    for po_number in stored.po_numbers:
-        await wake_purchase_order(
-            connections.temporal,
-            po_number,
-            purchase_order_contract.SUPPLIER_MESSAGE,
-            stored.inbox_id,
-            task_queue=connections.settings.task_queue,
-        )
-    if stored.repeated:
+    kept = await keep_and_tell(connections, supplier_id, connector, message, door="webhook", at=now)
+    if kept.repeated:
         response.status_code = status.HTTP_200_OK
-    return Kept(
-        inbox_id=stored.inbox_id,
-        repeated=stored.repeated,
-        purchase_orders=stored.po_numbers,
-        unreadable=unreadable,
-    )
+    return kept
 
 
 @router.post(
@@ -150,12 +98,6 @@ async def from_carrier(request: Request, connections: Connected) -> Noted:
                 raise
             # The backorder has ended; the books know of the parcel, and nobody waits for it any more.
     return Noted(event_id=event.event_id)
-
-
-def _fit_to_keep(complaint: str) -> str:
-    """It may repeat a piece of the message: of any length, and with characters that no log or ledger takes."""
-    short = complaint if len(complaint) <= LONGEST_COMPLAINT else f"{complaint[:LONGEST_COMPLAINT]} ..."
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)
 
 
 def _headers(request: Request) -> dict[str, str]:

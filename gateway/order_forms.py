@@ -107,11 +107,11 @@ class Forms:
                     hidden[f"asked-{line.line_no}"] = plain(self.total(line))
             case "change" if self.asks:
                 for line in self.changes:
-                    hidden[f"most-{line.line_no}"] = plain(units(line, line.open))
-                    hidden[f"came-{line.line_no}"] = plain(units(line, line.received))
+                    hidden[f"most-{line.line_no}"] = counted(line, line.open)
+                    hidden[f"came-{line.line_no}"] = counted(line, line.received)
             case "ship":
                 for line in self.ships:
-                    hidden[f"most-{line.line_no}"] = plain(units(line, line.open - line.in_transit))
+                    hidden[f"most-{line.line_no}"] = counted(line, line.open - line.in_transit)
             case _:
                 pass
         return hidden
@@ -162,6 +162,11 @@ class Forms:
 def units(line: SeenLine, stock_units: int) -> Decimal:
     """Stock units as the supplier counts."""
     return Decimal(stock_units) / line.unit_factor
+
+
+def counted(line: SeenLine, stock_units: int) -> str:
+    """The same, as people read it."""
+    return plain(units(line, stock_units))
 
 
 def plain(quantity: Decimal) -> str:

@@ -19,7 +19,7 @@ from domain.errors import NotFound
 from gateway.connections import Connected, Connections, Now
 from gateway.customers import shop_name
 from gateway.html import page
-from gateway.order_forms import DOOR, Forms, plain, sentences, units
+from gateway.order_forms import DOOR, Forms, counted, plain, sentences
 from gateway.problems import Problem, ProblemKind, declared, unavailable
 from gateway.supplier_messages import keep_and_tell
 from ledger.supplier_view import supplier_view
@@ -78,17 +78,18 @@ async def tell(token: Token, request: Request, connections: Connected, now: Now)
     repeated = forms.is_repeat(message.body)
     try:
         typed = form.fields(message.body)
-        if not repeated and (ended := _ended(connections, forms)):
-            return ended
-        if not repeated and not _still(forms, typed):
-            return _page(connections, forms, typed, notice=CHANGED, status=ProblemKind.NOT_POSSIBLE.status)
+    except Undecodable as unreadable:
+        raise _no_form() from unreadable
+    if not repeated and (ended := _ended(connections, forms)):
+        return ended
+    if not repeated and not _still(forms, typed):
+        return _page(connections, forms, typed, notice=CHANGED, status=ProblemKind.NOT_POSSIBLE.status)
+    try:
         events = form.events(typed, link.po_number, link.revision, form.digest(message.body)[:16])
     except FormNotRight as wrong:
         return _page(connections, forms, typed, problems=wrong.problems, status=ProblemKind.INVALID.status)
     except Undecodable as unreadable:
-        raise Problem(
-            ProblemKind.INVALID, "Please open the link in our mail again, and use its buttons."
-        ) from unreadable
+        raise _no_form() from unreadable
     if not repeated and (problems := list(forms.problems(typed, events))):
         return _page(connections, forms, typed, problems=problems, status=ProblemKind.INVALID.status)
     await keep_and_tell(connections, link.supplier_id, connector, message, door=DOOR, at=now)
@@ -119,6 +120,10 @@ async def _proven(connections: Connections, token: str, posted: Inward) -> tuple
             ProblemKind.INVALID_LINK, "Please open the link straight from our mail, or copy all of it."
         ) from invalid
     return connector, link, message
+
+
+def _no_form() -> Problem:
+    return Problem(ProblemKind.INVALID, "Please open the link in our mail again, and use its buttons.")
 
 
 async def _forms(connections: Connections, link: OrderLink) -> Forms:
@@ -175,6 +180,6 @@ def _page(
         do=do,
         problems=first,
         notice=notice,
-        units=lambda line, stock_units: plain(units(line, stock_units)),
+        units=counted,
         plain=plain,
     )

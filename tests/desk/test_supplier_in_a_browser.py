@@ -46,6 +46,7 @@ async def phone(browser: Browser) -> AsyncIterator[Page]:
 async def test_a_supplier_confirms_one_line_splits_another_and_refuses_a_third(
     mailing: MailedShop, phone: Page, pictures: Pictures, tmp_path: Path
 ) -> None:
+    mailing.goods = "Stoneware mug, hand-thrown"
     order = await mailing.mailed(12, 10, 3)
     complaints: list[str] = []
     requested: list[str] = []
@@ -57,7 +58,9 @@ async def test_a_supplier_confirms_one_line_splits_another_and_refuses_a_third(
     await expect(phone.get_by_role("heading", name=f"Purchase order {order.po_number}")).to_be_visible()
     confirm = phone.get_by_role("button", name="Confirm everything as ordered")
     await expect(confirm).to_have_css("background-color", "rgb(122, 74, 36)")  # a forbidden style is dropped
+    await phone.set_viewport_size({"width": 360, "height": 1150})
     await pictures.take(phone, "suppliers-page", phone.get_by_role("main"))
+    await phone.set_viewport_size({"width": 360, "height": 780})
 
     # by keyboard alone: own order number, the button, then what differs
     await phone.keyboard.press("Tab")
@@ -106,8 +109,8 @@ async def test_a_supplier_confirms_one_line_splits_another_and_refuses_a_third(
     await phone.get_by_text("Correct this answer, line by line").click()
     await expect(_line(phone, 2).get_by_label("Later", exact=True)).to_have_value("4")
     await phone.screenshot(path=tmp_path / "supplier-answered.png", full_page=True)
-    assert set(requested) == {where, f"{where}#answer-now-2"} or set(requested) == {where}
-    assert complaints == []
+    assert {url.partition("#")[0] for url in requested} == {where}
+    assert [said for said in complaints if "422" not in said] == []  # a browser notes each answer that is a refusal
 
 
 def _line(page: Page, n: int) -> Locator:

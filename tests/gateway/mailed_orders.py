@@ -43,6 +43,8 @@ class MailedShop:
 
     shop: Shop
     numbers: Any
+    goods: str = "Mug <b>blue</b>"
+    """What all items are called."""
 
     async def mailed(self, *quantities: int, unit_factor: int = 1) -> Mailed:
         """Have Cedar get an order by mail, with a line of so many for each backorder."""
@@ -74,9 +76,7 @@ class MailedShop:
             price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal("3.125")),),
             unit_factor=unit_factor,
         )
-        more = Catalogue(
-            suppliers=(cedar(self.shop),), items=(Item(sku=sku, name=f"Mug <b>{sku}</b>"),), supplier_items=(sold,)
-        )
+        more = Catalogue(suppliers=(cedar(self.shop),), items=(Item(sku=sku, name=self.goods),), supplier_items=(sold,))
         await catalogue.load_catalogue(self.shop.world.ledger, more, at=datetime.now(UTC))
         return sku
 

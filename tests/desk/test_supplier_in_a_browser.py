@@ -73,12 +73,12 @@ async def test_a_supplier_confirms_one_line_splits_another_and_refuses_a_third(
 
     later = datetime.now(UTC).date() + timedelta(days=40)
     second, third = _line(phone, 2), _line(phone, 3)
-    await expect(second.get_by_label("We deliver")).to_have_value("10")
-    await second.get_by_label("We deliver").fill("6")
+    await expect(second.get_by_label("We deliver", exact=True)).to_have_value("10")
+    await second.get_by_label("We deliver", exact=True).fill("6")
     await second.get_by_text("A part later, or not at all").click()
     await second.get_by_label("Later", exact=True).fill("3")
     await second.get_by_label("with you by").nth(1).fill(later.isoformat())
-    await third.get_by_label("We deliver").fill("")
+    await third.get_by_label("We deliver", exact=True).fill("")
     await third.get_by_text("A part later, or not at all").click()
     await third.get_by_label("Not at all").fill("3")
     await third.get_by_label("because").fill("no longer made")
@@ -87,12 +87,14 @@ async def test_a_supplier_confirms_one_line_splits_another_and_refuses_a_third(
 
     wrong = phone.get_by_role("alert")
     await expect(wrong).to_contain_text("Line 2: your numbers make 9, but 10 are ordered. Say of the other 1")
-    await expect(second.get_by_label("We deliver")).to_have_value("6")
-    await expect(second.get_by_label("We deliver")).to_have_accessible_description(re.compile("your numbers make 9"))
+    await expect(second.get_by_label("We deliver", exact=True)).to_have_value("6")
+    await expect(second.get_by_label("We deliver", exact=True)).to_have_accessible_description(
+        re.compile("your numbers make 9")
+    )
     await expect(third.get_by_label("because")).to_have_value("no longer made")
     await phone.screenshot(path=tmp_path / "supplier-wrong-sum.png", full_page=True)
     await wrong.get_by_role("link").click()
-    await expect(second.get_by_label("We deliver")).to_be_in_viewport()
+    await expect(second.get_by_label("We deliver", exact=True)).to_be_in_viewport()
     await second.get_by_label("Later", exact=True).fill("4")
     await phone.get_by_role("button", name="Send this answer").click()
 

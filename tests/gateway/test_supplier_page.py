@@ -15,8 +15,10 @@ from temporalio.testing import WorkflowEnvironment
 from connectors.suppliers.email_portal import links
 from connectors.suppliers.email_portal.links import OrderLink
 from domain.catalogue import Catalogue
+from domain.errors import NotFound
 from ledger import catalogue
 from ledger.operations import stored_operation
+from ledger.supplier_view import supplier_view
 from tests.gateway.mailed_orders import MAILBOX, SECRET, MailedShop, cedar, form_of, link_in, open_mailed_shop
 
 
@@ -336,6 +338,19 @@ async def test_hostile_forms_are_refused_and_change_nothing(mailing: MailedShop,
     elsewhere = await browser.post(order.page, data=confirm, headers={"Sec-Fetch-Site": "cross-site"})
     assert (elsewhere.status_code, "open the link in our mail" in elsewhere.text) == (409, True)
     assert await kept(mailing, order.po_number) == 0
+
+
+async def test_an_order_is_there_for_its_own_supplier_alone(mailing: MailedShop) -> None:
+    order = await mailing.mailed(2)
+    ledger = mailing.shop.world.ledger
+    assert (await supplier_view(ledger, "cedar", order.po_number, 0)).lines[0].ordered == 2
+    for supplier_id, po_number, revision in (
+        ("acme", order.po_number, 0),
+        ("cedar", order.po_number, 1),
+        ("cedar", "PO-0", 0),
+    ):
+        with pytest.raises(NotFound, match="check the number"):
+            await supplier_view(ledger, supplier_id, po_number, revision)
 
 
 async def test_the_webhooks_door_takes_nothing_for_such_a_supplier_without_the_link(

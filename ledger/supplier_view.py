@@ -82,9 +82,9 @@ class SupplierView(Frozen):
         return next((one for one in reversed(later) if one.answered_at is None or one.verdict in _AGREED), None)
 
     def changed_by(self, revision: int) -> bool:
-        """Was a change agreed, up to a revision?"""
+        """Was a change or a part of a cancellation agreed, up to a revision?"""
         return any(
-            one.kind is OperationKind.CHANGE and one.verdict in _AGREED and one.revision <= revision
+            one.kind is not OperationKind.PLACE and one.verdict in _AGREED and one.revision <= revision
             for one in self.operations
         )
 

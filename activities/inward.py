@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST_COMPLAINT = 500
 """Characters of the reason why a message cannot be read."""
 
-_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
+_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization", "order-link"})
 """Headers that may hold a secret and prove nothing later."""
 
 log = logging.getLogger(__name__)

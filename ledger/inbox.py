@@ -20,7 +20,6 @@ from ledger.book import Connection, Ledger, as_json, fetch_one
 from ledger.locked_orders import Effect
 from ledger.supplier_events import apply_event
 
-
 LONGEST_ASTRAY = 1000
 """Characters of what a person is told of a message that concerns no order of ours."""
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints
 
 from domain.errors import OrderRefused
+from domain.names import is_po_number
 from domain.values import (
     CURRENCY_DIGITS,
     Currency,
@@ -66,7 +67,7 @@ class Order(Frozen):
     """One short sales-order line: the input of the `Backorder` workflow."""
 
     backorder_id: Id
-    """The business key. Sending the same id again is harmless."""
+    """The business key. Sending the same id again is harmless. `PO-` and digits alone are for purchase orders."""
     sales_order: Id
     line: int = Field(default=1, ge=1, le=9999)
     customer: Customer
@@ -115,12 +116,18 @@ def _canonical(value: object) -> str:
 
 
 def refuse_nonsense(order: Order, now: datetime) -> None:
-    """Check what the shape of an order cannot: its amounts against its currency, its dates against `now`.
+    """Check what the shape of an order cannot: its id, its amounts against its currency, its dates against `now`.
 
     Raises:
-        OrderRefused: an amount is finer than the currency's minor unit, the promised date is past or too far away, or
-            the order lies in the future.
+        OrderRefused: the id is a purchase order's number, an amount is finer than the currency's minor unit, the
+            promised date is past or too far away, or the order lies in the future.
     """
+    if is_po_number(order.backorder_id):
+        raise OrderRefused(
+            f"backorder_id {order.backorder_id!r} is a purchase order's number, as the ledger gives them; name it "
+            f"otherwise, such as {order.backorder_id.replace('PO', 'BO', 1)!r}",
+            field="backorder_id",
+        )
     for field, amount in (("unit_price", order.unit_price), ("shipping_charge", order.shipping_charge)):
         if amount != round_money(amount, order.currency):
             digits = CURRENCY_DIGITS[order.currency]

@@ -1,8 +1,9 @@
 """Deciding from a terminal: what is carried out, what is refused and why, and what happens when nobody is there."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,13 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from cli.asking import NobodyRuns, ask_backorder
+from cli.catalogue import read_catalogue
+from cli.order_files import OrderFormat
 from ledger import backorders, purchase_orders
 from ledger.book import Ledger
+from ledger.catalogue import load_catalogue
 from tests.cli.conftest import Command
-from tests.cli.sample_orders import order_csv
+from tests.cli.sample_orders import EXAMPLES, order_csv, read_orders
 from tests.workflows.shop import Shop, open_shop
 from workflows import backorder_contract
 
@@ -160,6 +164,8 @@ async def test_a_decision_nobody_takes_up_ends_the_wait_and_says_what_is_missing
     await promisekeeper("submit", order_csv(tmp_path / "o.csv", {"backorder_id": one}))
     code, _, err = await promisekeeper("cancel", one, "--wait", "0.3")
     assert code == 2 and "no worker runs" in err and "promisekeeper dev" in err
+    code, _, err = await promisekeeper("standing", one, "--wait", "0.3")
+    assert code == 2 and f"{one} has not taken it on within 0.3 seconds: no worker runs" in err
 
 
 async def test_ctrl_c_while_waiting_is_no_answer_that_came_too_late(
@@ -189,7 +195,44 @@ async def test_nobody_runs_under_an_id_that_was_never_started(temporal: Client) 
     ],
 )
 async def test_a_resolution_must_fit_what_it_resolves(
-    promisekeeper: Command, what: str, resolution: str, words: str
+    books: Ledger, promisekeeper: Command, what: str, resolution: str, words: str
 ) -> None:
     code, _, err = await promisekeeper("resolve", what, resolution)
     assert code == 2 and words in err
+
+
+async def _named_like_an_order(ledger: Ledger, path: Path) -> str:
+    """A backorder of an earlier release, which took such ids."""
+    one = "PO-000777"
+    ((_, order),), _ = read_orders(order_csv(path, {"backorder_id": one}), OrderFormat.CSV)
+    deadline = datetime.now(UTC) + timedelta(days=30)
+    await backorders.accept(ledger, order, key="t", at=datetime.now(UTC), legal_deadline=deadline)
+    return one
+
+
+async def test_a_backorder_that_is_named_like_a_purchase_order_can_be_decided(
+    shop: Shop, promisekeeper: Command, tmp_path: Path
+) -> None:
+    await load_catalogue(shop.world.ledger, read_catalogue(EXAMPLES / "catalogue.json"), at=datetime.now(UTC))
+    one = await _named_like_an_order(shop.world.ledger, tmp_path / "o.csv")
+    code, out, err = await promisekeeper("status", one, "--json")
+    assert code == 0 and json.loads(out)["backorder_id"] == one, err
+    code, _, err = await promisekeeper("restart", one)
+    assert code == 0, err
+    for arguments in (("standing", one), ("look-again", one), ("resolve", one, "retry")):
+        code, _, err = await promisekeeper(*arguments)
+        assert code == 0, err
+    code, out, err = await promisekeeper("cancel", one)
+    assert code == 0 and f"{one}: cancelled" in out, err
+
+
+async def test_ids_are_taken_as_the_temporal_ui_shows_them(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number, one = await shop.po_number(), shop.backorder_id()
+    for command in ("status", "standing", "look-again"):
+        for shown in (f"backorder/{one}", f"po/{po_number}"):
+            code, out, err = await promisekeeper(command, shown)
+            assert code == 0 and "/" not in out.split()[0], err
+    assert await promisekeeper("hold", f"po/{po_number}") == (0, f"{po_number}: held\n", "")
+    code, out, _ = await promisekeeper("cancel", f"backorder/{one}")
+    assert code == 0 and out.startswith(f"{one}: cancelled")

@@ -113,7 +113,7 @@ async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promis
     code, _, err = await promisekeeper("receipt", one, file)
     assert code == 2 and "receipt.json holds no receipt that can be used: " in err and "po_number" in err
     code, _, err = await promisekeeper("standing", "PO-999999")
-    assert code == 1 and "Temporal knows no workflow" in err
+    assert code == 3 and "PO-999999" in err
 
 
 async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, promisekeeper: Command) -> None:
@@ -121,6 +121,8 @@ async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, p
     po_number = await shop.po_number()
     for one, handle in ((shop.backorder_id(), shop.backorder()), (po_number, shop.po(po_number))):
         await handle.terminate()
+        code, out, err = await promisekeeper("standing", one)
+        assert (code, out) == (1, "") and f"`promisekeeper restart {one}` starts it again" in err
         code, _, err = await promisekeeper("look-again", one) if handle.id.startswith("backorder") else (1, "", "")
         assert code == 1 and (not err or f"promisekeeper restart {one}" in err)
         code, out, err = await promisekeeper("restart", one)
@@ -132,6 +134,9 @@ async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, p
     await shop.closed()
     code, _, err = await promisekeeper("restart", shop.backorder_id())
     assert code == 1 and "nothing is left to do" in err
+    await shop.backorder().result()
+    code, _, err = await promisekeeper("standing", shop.backorder_id())
+    assert code == 1 and f"no workflow runs for {shop.backorder_id()}: it has ended" in err
 
 
 async def test_sweeping_by_hand_prints_what_was_mended(shop: Shop, promisekeeper: Command) -> None:

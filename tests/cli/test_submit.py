@@ -192,6 +192,14 @@ async def test_a_past_date_is_refused_before_anything_is_started(
     assert (code, out) == (0, "1 started, 0 already known, 0 refused\n")
 
 
+async def test_a_purchase_orders_number_is_refused_as_an_id(
+    temporal: Client, promisekeeper: Command, tmp_path: Path
+) -> None:
+    code, out, _ = await promisekeeper("submit", order_csv(tmp_path / "o.csv", {"backorder_id": "PO-000030"}))
+    assert code == 1 and out.startswith("0 started, 0 already known, 1 refused\n")
+    assert "is a purchase order's number" in " ".join(out.split())
+
+
 async def test_an_unknown_sku_is_refused_where_the_catalogue_can_be_asked(
     temporal: Client, stocked: Ledger, promisekeeper: Command, ids: list[str], tmp_path: Path
 ) -> None:

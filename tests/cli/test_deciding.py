@@ -146,6 +146,19 @@ async def test_a_purchase_order_is_held_let_go_and_released(shop: Shop, promisek
     assert code == 1 and "does not collect any more" in err and "withdraw" in err
 
 
+async def test_a_decision_that_would_do_nothing_is_refused(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    for resolution, why in (
+        ("acknowledged", "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"),
+        ("retry", "there is nothing to retry"),
+        ("dismiss", "there is nothing to dismiss"),
+    ):
+        code, out, err = await promisekeeper("resolve", po_number, resolution)
+        assert (code, out) == (1, "") and f"{po_number}: {why}" in " ".join(err.split())
+    assert (await shop.po_until(po_number, lambda _: True)).acknowledged_at is None
+
+
 async def test_a_backorder_whose_workflow_was_ended_by_hand_is_said(shop: Shop, promisekeeper: Command) -> None:
     handle = await shop.order()
     await shop.po_number()

@@ -66,10 +66,12 @@ async def test_every_message_of_a_purchase_order_is_sent_by_a_command(shop: Shop
         ("look-again", po_number),
         ("standing", po_number),
         ("release-now", po_number),
-        ("resolve", po_number, "acknowledged", "--json"),
     ):
         code, out, err = await promisekeeper(*arguments)
         assert code == 0, err
+    await shop.po_until(po_number, lambda order: order.place is not None and order.place.state == "delivered")
+    code, out, err = await promisekeeper("resolve", po_number, "acknowledged", "--json")
+    assert code == 0, err
     assert json.loads(out)["id"] == po_number
     code, _, err = await promisekeeper("receipt", po_number, file)
     assert code == 0, err

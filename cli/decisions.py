@@ -175,14 +175,8 @@ async def _cancel(backorder_id: str, request: CancelRequest, wait: float) -> Can
 
 def _as_it_ended(position: BackorderPosition) -> CancelReply:
     """What a cancellation finds whose backorder has ended."""
-    return CancelReply(
-        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
-        units_cancelled=position.cancelled,
-        units_shipped=position.shipped,
-        refund=position.refund_due,
-        currency=position.currency,
-        refund_by=position.refund_deadline,
-    )
+    outcome = CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE
+    return CancelReply.of(position, outcome, position.refund_due)
 
 
 async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait: float) -> BackorderPosition:

@@ -18,7 +18,7 @@ from activities.receipts import read_receipt
 from cli.asking import NobodyRuns, ask_backorder, ask_standing
 from cli.connections import open_ledger, task_queue, temporal_client
 from cli.decisions import PATIENCE, Wait
-from cli.errors import CommandFailed, Refused
+from cli.errors import CommandFailed, Refused, file_in_words
 from cli.ids import Meant, bare, meant
 from cli.terminal import console, plain, say, table
 from domain import names
@@ -71,18 +71,21 @@ def receipt(what: str, file: Annotated[Path, Parameter(allow_leading_hyphen=True
     """Hand in a goods receipt; for a backorder, that one is served first. The same receipt again counts once.
 
     The file holds one receipt as JSON (`promisekeeper schema receipt` describes it), as in
-    `{"receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 2}]}`. Exit code 3: nothing has that id.
+    `{"receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 2}]}`; for a backorder it also says on which
+    purchase order the goods came: `"po_number": "PO-000012"`. Exit code 3: nothing has that id.
 
     Args:
         what: a purchase order's number such as PO-000012, or a backorder's id.
         file: where it is; `-` reads it from standard input.
     """
     one = asyncio.run(meant(what))
-    raw = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    source = "standard input" if str(file) == "-" else str(file)
+    with file_in_words(source, "read"):
+        raw = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     try:
         read = read_receipt(raw, one.id if one.is_order else None)
     except ValueError as unusable:
-        raise CommandFailed(f"{file} holds no receipt that can be used: {unusable}") from unusable
+        raise CommandFailed(f"{source} holds no receipt that can be used: {unusable}") from unusable
     asyncio.run(_signal(one, {names.RECEIPT: [_CONTENT.validate_json(raw)]}))
     said = f"receipt {read.receipt_id} handed in; `promisekeeper status {one.id}` shows what came of it"
     say(f"{one.id}: {said}", console())

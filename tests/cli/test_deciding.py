@@ -103,6 +103,8 @@ async def test_cancelling_tells_how_it_ended_and_again_that_it_had(shop: Shop, p
     code, out, err = await promisekeeper("cancel", one, "--reason", "ordered twice")
     assert (code, out) == (0, f"{one}: cancelled; 2 cancelled, 0 shipped\n"), err
     await handle.result()
+    _, out, _ = await promisekeeper("cancel", one, "--json")  # nothing was charged
+    assert (json.loads(out)["refund"], json.loads(out)["refund_by"]) == ("0.00", None)
     code, out, err = await promisekeeper("cancel", one)
     assert (code, out) == (0, f"{one}: was cancelled before; 2 cancelled, 0 shipped\n"), err
 

@@ -1,7 +1,9 @@
 """Everything an operator can do in the Temporal UI is a command: each message of each workflow is sent by one."""
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -102,7 +104,9 @@ async def test_every_message_of_a_backorder_is_sent_by_a_command(shop: Shop, pro
     assert (code, out) == (1, f"{one}: cancel: too late: the backorder has ended\n")
 
 
-async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promisekeeper: Command) -> None:
+async def test_what_cannot_be_told_is_refused_with_what_to_do(
+    shop: Shop, promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for command in (("look-again", "NOPE"), ("answer-delay", "NOPE", "cancel"), ("restart", "NOPE")):
         code, out, err = await promisekeeper(*command)
         assert (code, out) == (3, "") and "NOPE" in err
@@ -114,6 +118,14 @@ async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promis
     file = _file({"receipt_id": "R"})
     code, _, err = await promisekeeper("receipt", one, file)
     assert code == 2 and "receipt.json holds no receipt that can be used: " in err and "po_number" in err
+    monkeypatch.setattr(sys, "stdin", io.StringIO("{}"))
+    code, _, err = await promisekeeper("receipt", one, "-")
+    assert code == 2 and "standard input holds no receipt that can be used: " in err
+    assert await promisekeeper("receipt", one, "gone.json") == (
+        2,
+        "",
+        "promisekeeper: gone.json cannot be read: No such file or directory\n",
+    )
     code, _, err = await promisekeeper("standing", "PO-999999")
     assert code == 3 and "PO-999999" in err
 

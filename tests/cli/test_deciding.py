@@ -151,7 +151,8 @@ async def test_a_purchase_order_is_held_let_go_and_released(shop: Shop, promisek
 async def test_a_decision_that_would_do_nothing_is_refused(shop: Shop, promisekeeper: Command) -> None:
     await shop.order()
     po_number = await shop.po_number()
-    while not (await shop.po(po_number).query("standing"))["position"]:  # only what knows where it stands can refuse
+    # only what knows where it stands can refuse
+    while not (await shop.po(po_number).query("standing"))["position"]:  # noqa: ASYNC110 - no event crosses the server
         await asyncio.sleep(0.05)
     for resolution, why in (
         ("acknowledged", "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"),

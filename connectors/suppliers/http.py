@@ -302,4 +302,4 @@ def _delivered(response: httpx.Response) -> SendReceipt:
 
 
 def _words(failure: httpx.RequestError) -> str:
-    return f"{type(failure).__name__}: {failure}".rstrip(": ")
+    return f"{type(failure).__name__}: {failure}".rstrip(": .")  # others put it into their sentences

@@ -5,21 +5,26 @@ import io
 import json
 import sys
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import _Definition
 
-from ledger import purchase_orders
+from domain.names import mailbox_workflow_id
+from domain.supplier_events import OrderAck
+from ledger import inbox, purchase_orders
 from tests.cli.conftest import Command
 from tests.workflows.shop import Shop, open_shop
 from tests.workflows.test_promises_slip import delayed
 from workflows.backorder import Backorder
+from workflows.mailbox import SupplierMailbox
 from workflows.purchase_order import PurchaseOrder
 
 
@@ -198,3 +203,34 @@ async def test_a_restart_by_hand_settles_what_the_sweep_asked_for(shop: Shop, pr
     assert code == 0, err
     assert (await shop.position()).attention is None
     await shop.forward(shop.backorder(), timedelta(seconds=1))
+
+
+async def test_every_message_of_a_mailbox_is_sent_by_a_command(shop: Shop, promisekeeper: Command) -> None:
+    stray = OrderAck(po_number="PO-0")
+    await inbox.store_message(
+        shop.world.ledger,
+        "acme",
+        door="webhook",
+        dedupe_key="stray",
+        headers={},
+        body=b"{}",
+        at=datetime.now(UTC),
+        events=[stray],
+    )
+    code, out, _ = await promisekeeper("mailbox")
+    assert code == 1 and "acme" in out
+    code, out, _ = await promisekeeper("mailbox", "acme")
+    assert code == 1 and "PO-0" in out
+    handle = shop.client.get_workflow_handle(mailbox_workflow_id("acme"))
+    with suppress(RPCError):  # of another test's Acme, whose shop is closed
+        await handle.terminate()
+    try:
+        code, _, err = await promisekeeper("mailbox", "acme", "retry", "--look")
+        assert code == 1, err  # it can be read, and still concerns no order
+        code, out, err = await promisekeeper("mailbox", "acme", "dismiss", "--note", "they mistyped it", "--json")
+        assert code == 0 and json.loads(out)["unreadable"] == 0, err
+        assert await _heard(handle) == _messages(SupplierMailbox)
+    finally:
+        await handle.terminate()
+    code, _, err = await promisekeeper("mailbox", "nobody", "dismiss")
+    assert code == 3 and "nobody" in err

@@ -1,0 +1,80 @@
+"""`promisekeeper inspect`: a document read without touching anything, or why nobody can."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+SAMPLES = Path(__file__).parents[1] / "connectors" / "samples" / "x12"
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """How the supplier of the samples writes to the shop."""
+    file = tmp_path / "profile.json"
+    folder = {"kind": "folder", "outbox": str(tmp_path / "out")}
+    file.write_text(json.dumps({"partner": {"our_id": "SHOP", "partner_id": "SUPPLIER"}, "transport": folder}))
+    return file
+
+
+async def test_a_document_is_shown_as_it_would_be_read(promisekeeper: Command, profile: Path) -> None:
+    document = SAMPLES / "ours_855_splits.edi"
+    code, out, err = await promisekeeper("inspect", document, "--connector", "x12", "--config", profile)
+    assert (code, err) == (0, "")
+    assert "PO-1001" in out and "35 accepted" in out and "65 backordered" in out
+    assert "Known again by: x12/SUPPLIER" in out
+    code, out, _ = await promisekeeper("inspect", document, "--connector", "x12", "--config", profile, "--json")
+    assert code == 0
+    (event,) = json.loads(out)["inspected"]["events"]
+    assert (event["kind"], event["supplier_order_no"]) == ("order_ack", "SO-77")
+
+
+async def test_damage_that_was_survived_is_told(promisekeeper: Command, profile: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.edi"
+    damaged.write_bytes((SAMPLES / "ours_855_splits.edi").read_bytes().replace(b"\nSE*", b"\nSE*9"))
+    code, out, _ = await promisekeeper("inspect", damaged, "--connector", "x12", "--config", profile)
+    assert code == 0
+    assert "issues that were survived" in out and "SE01" in out
+
+
+async def test_what_nobody_can_read_is_said_with_the_reason(
+    promisekeeper: Command, profile: Path, tmp_path: Path
+) -> None:
+    stray = tmp_path / "stray.edi"
+    stray.write_text("Dear Sirs, we regret")
+    code, out, err = await promisekeeper("inspect", stray, "--connector", "x12", "--config", profile)
+    assert (code, out) == (1, "")
+    assert "nobody's connector can read it" in err and "inspected (x12): " in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere.edi", "--connector", "x12"), "nowhere.edi cannot be read"),
+        ((".", "--connector", "x12"), "cannot be read"),
+        ((SAMPLES / "ours_855_splits.edi", "--config", "x.json"), "--config goes with --connector"),
+        ((SAMPLES / "ours_855_splits.edi", "--connector", "x12", "--config", "x.json"), "x.json cannot be read"),
+        ((SAMPLES / "ours_855_splits.edi",), "no ledger is set"),
+    ],
+)
+async def test_wrong_use_is_told(
+    promisekeeper: Command, nowhere: None, arguments: tuple[str | Path, ...], said: str
+) -> None:
+    code, out, err = await promisekeeper("inspect", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.fixture
+def half_a_profile(profile: Path) -> Path:
+    profile.write_text('{"partner": {"our_id": "SHOP"}, "transport": {"kind": "folder", "outbox": "/tmp/x"}}')
+    return profile
+
+
+async def test_wrong_settings_are_named(promisekeeper: Command, half_a_profile: Path) -> None:
+    document = SAMPLES / "ours_855_splits.edi"
+    code, _, err = await promisekeeper("inspect", document, "--connector", "x12", "--config", half_a_profile)
+    assert code == 1
+    assert "partner_id" in err and "missing" in err

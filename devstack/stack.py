@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from activities.sealing import KeyRing
 from connectors.configuration import variable
 from connectors.rest import trusted
+from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.x12.connector import X12Config
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
@@ -24,7 +25,16 @@ from devstack.settings import (
     supplier_environment,
     write_private,
 )
-from devstack.simulators.settings import EdiItem, EdiSettings, Pace, Rule, SupplierSettings, WorldSettings
+from devstack.simulators.settings import (
+    CxmlWire,
+    EdiItem,
+    EdiSettings,
+    Pace,
+    Party,
+    Rule,
+    SupplierSettings,
+    WorldSettings,
+)
 from domain.catalogue import Catalogue, Supplier
 from ledger.migrate import migrate
 
@@ -139,7 +149,10 @@ class Stack:
             carrier_port=settings.carrier_port,
             mail_port=settings.mail_port,
             smtp_port=settings.smtp_port,
-            suppliers=tuple(self._simulated(one) for one in self._played("http", "base_url")),
+            suppliers=(
+                *(self._simulated(one) for one in self._played("http", "base_url")),
+                *(self._by_cxml(one) for one in self._played("cxml", "url")),
+            ),
             edi_suppliers=tuple(self._by_x12(one) for one in self._played("x12", "transport", "outbox")),
             payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],
             carrier_api_key=ours["PROMISEKEEPER_CARRIER_API_KEY"],
@@ -161,7 +174,7 @@ class Stack:
 
     def _counted_by_warehouse(self) -> dict[str, float]:
         """The simulated suppliers who cannot count at our door, and how many seconds their goods travel."""
-        by_document = self._played("x12", "transport", "outbox")
+        by_document = [*self._played("x12", "transport", "outbox"), *self._played("cxml", "url")]
         paces = {supplier.supplier_id: self._pace(supplier).deliver_after for supplier in by_document}
         return {supplier_id: seconds for supplier_id, seconds in paces.items() if seconds is not None}
 
@@ -173,6 +186,23 @@ class Stack:
             api_key=str(config.get("api_key")),
             webhook_secret=str(config.get("webhook_secret")),
             pace=habits.pace,
+            lead_days=habits.lead_days,
+            rules=habits.rules,
+        )
+
+    def _by_cxml(self, supplier: Supplier) -> SupplierSettings:
+        config = CxmlPartner.model_validate(_as_read(supplier.connector_config, self.environment))
+        habits = self._habits.get(supplier.supplier_id, Habits())
+        return SupplierSettings(
+            supplier_id=supplier.supplier_id,
+            cxml=CxmlWire(
+                buyer=Party(domain=config.ours.domain, identity=config.ours.identity),
+                buyer_secret=config.outbound_secret.get_secret_value(),
+                seller=Party(domain=config.theirs.domain, identity=config.theirs.identity),
+                seller_secret=config.inbound_secret.get_secret_value(),
+                unit=config.unit_of_measure,
+            ),
+            pace=habits.pace.model_copy(update={"deliver_after": None}),  # the warehouse counts, see there
             lead_days=habits.lead_days,
             rules=habits.rules,
         )

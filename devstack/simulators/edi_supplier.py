@@ -47,6 +47,7 @@ class EdiSupplier:
             despatch_delay_ms=_milliseconds(pace.ship_after),
             drop_dir=str(settings.orders),
             pickup_dir=str(settings.answers),
+            drop_settle_ms=0,  # what is put there is whole
             quiet=True,
         )
         self._mock: Any = server.Mock(config)

@@ -34,6 +34,7 @@ from devstack.running import run
 from devstack.settings import StackSettings
 from devstack.stack import Habits, Stack
 from devstack.temporal_server import TemporalUnusableError
+from domain.catalogue import Catalogue
 from ledger.overview import Overview
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -199,6 +200,7 @@ class Screen:
             f"  Temporal UI    http://{HOST}:{settings.ui_port}",
             f"  gateway        {settings.gateway_url}/docs",
             f"  mail catcher   http://{HOST}:{settings.mail_port}",
+            f"  suppliers      {_ways(self._stack.catalogue)}",
             "",
             "  Try, in another terminal:",
             f"    {command} status            # every backorder, and what happens to it next",
@@ -241,6 +243,14 @@ class Screen:
         except httpx.TransportError:
             return None
         return Overview.model_validate_json(answer.content) if answer.is_success else None
+
+
+def _ways(catalogue: Catalogue) -> str:
+    """Who is reached by which connector."""
+    ways: dict[str, list[str]] = {}
+    for supplier in catalogue.suppliers:
+        ways.setdefault(supplier.connector, []).append(supplier.supplier_id)
+    return "; ".join(f"{', '.join(ids)} by {way}" for way, ids in ways.items())
 
 
 def _counts(numbers: Mapping[str, int]) -> str:

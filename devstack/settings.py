@@ -3,8 +3,9 @@
 import base64
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from activities.sealing import fresh_key
 from connectors.configuration import variable
 from devstack.ports import HOST, Port
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, Supplier
 from domain.names import TASK_QUEUE
 
 _PREFIX = "PROMISEKEEPER_DEV_"
@@ -55,6 +56,10 @@ class StackSettings(BaseSettings):
     def supplier_url(self, supplier_id: str) -> str:
         """Where a simulated supplier listens."""
         return f"http://{HOST}:{self.supplier_port}/suppliers/{supplier_id}"
+
+    def partner_folder(self, supplier_id: str) -> Path:
+        """Where a simulated supplier exchanges files with us."""
+        return self.folder.absolute() / "partners" / supplier_id
 
     @property
     def ports(self) -> list[Port]:
@@ -115,17 +120,38 @@ def supplier_environment(catalogue: Catalogue, settings: StackSettings, kept: Se
     """
     found: dict[str, str] = {}
     for supplier in catalogue.suppliers:
-        for setting, value in supplier.connector_config.items():
-            name = variable(value)
-            if name is None:
-                continue
-            if setting == "base_url":
-                found[name] = settings.supplier_url(supplier.supplier_id)
-            elif setting == "webhook_secret":
-                found[name] = kept.webhook_secret(name)
-            else:
-                found[name] = kept.token(name)
+        for setting, name in _variables(supplier.connector_config):
+            found[name] = _made_up(setting, name, supplier, settings, kept)
     return found
+
+
+def _variables(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each setting that is read from a variable, also of settings within settings, with that variable."""
+    for setting, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _variables(cast("Mapping[str, Any]", value))
+        elif (name := variable(value)) is not None:
+            yield setting, name
+
+
+def _made_up(setting: str, name: str, supplier: Supplier, settings: StackSettings, kept: Secrets) -> str:
+    """What a simulated supplier's setting is in this world, by what the connectors call it."""
+    folder = settings.partner_folder(supplier.supplier_id)
+    match setting:
+        case "base_url":
+            return settings.supplier_url(supplier.supplier_id)
+        case "url":
+            return f"{settings.supplier_url(supplier.supplier_id)}/{supplier.connector}"
+        case "outbox":
+            return str(folder / "to")
+        case "outbox_archive":
+            return str(folder / "to" / "processed")
+        case "inbox":
+            return str(folder / "from")
+        case "webhook_secret":
+            return kept.webhook_secret(name)
+        case _:
+            return kept.token(name)
 
 
 def promisekeeper_environment(settings: StackSettings, kept: Secrets, ledger_dsn: str) -> dict[str, str]:

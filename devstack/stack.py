@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from activities.sealing import KeyRing
 from connectors.configuration import variable
 from connectors.rest import trusted
+from connectors.suppliers.cxml.profile import CxmlPartner
+from connectors.suppliers.x12.connector import X12Config
 from devstack import postgres, temporal_server
 from devstack.ports import HOST
 from devstack.processes import Part
@@ -22,7 +25,16 @@ from devstack.settings import (
     supplier_environment,
     write_private,
 )
-from devstack.simulators.settings import Pace, Rule, SupplierSettings, WorldSettings
+from devstack.simulators.settings import (
+    CxmlWire,
+    EdiItem,
+    EdiSettings,
+    Pace,
+    Party,
+    Rule,
+    SupplierSettings,
+    WorldSettings,
+)
 from domain.catalogue import Catalogue, Supplier
 from ledger.migrate import migrate
 
@@ -82,6 +94,8 @@ class Stack:
     def parts(self) -> list[Part]:
         """In the order to start."""
         settings, environment = self.settings, self.environment
+        counted = [f"{supplier_id}={seconds}" for supplier_id, seconds in self._counted_by_warehouse().items()]
+        warehouse = python_part("warehouse", "devstack.warehouse", *counted, environment=environment, ready=at_once)
         return [
             postgres.part(self.postgres, once_ready=self._migrate),
             temporal_server.part(
@@ -115,6 +129,7 @@ class Stack:
             python_part(
                 "worker", "worker", environment=with_metrics_beside(environment), ready=at_once, stop_within=30
             ),
+            *([warehouse] if counted else []),
         ]
 
     async def _migrate(self) -> None:
@@ -134,11 +149,11 @@ class Stack:
             carrier_port=settings.carrier_port,
             mail_port=settings.mail_port,
             smtp_port=settings.smtp_port,
-            suppliers=tuple(
-                self._simulated(supplier)
-                for supplier in self.catalogue.suppliers
-                if variable(supplier.connector_config.get("base_url")) in self._suppliers
+            suppliers=(
+                *(self._simulated(one) for one in self._played("http", "base_url")),
+                *(self._by_cxml(one) for one in self._played("cxml", "url")),
             ),
+            edi_suppliers=tuple(self._by_x12(one) for one in self._played("x12", "transport", "outbox")),
             payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],
             carrier_api_key=ours["PROMISEKEEPER_CARRIER_API_KEY"],
             carrier_webhook_secret=ours["PROMISEKEEPER_CARRIER_WEBHOOK_SECRET"],
@@ -146,21 +161,95 @@ class Stack:
             possession_after=_CARRIER_COMES_AFTER,
         )
 
+    def _played(self, connector: str, *place: str) -> list[Supplier]:
+        """The suppliers of a kind that are simulated: where they are reached, told at that place, is made up here."""
+        return [
+            supplier
+            for supplier in self.catalogue.suppliers
+            if supplier.connector == connector and variable(_at(supplier.connector_config, *place)) in self._suppliers
+        ]
+
+    def _pace(self, supplier: Supplier) -> Pace:
+        return self._habits.get(supplier.supplier_id, Habits()).pace
+
+    def _counted_by_warehouse(self) -> dict[str, float]:
+        """The simulated suppliers who cannot count at our door, and how many seconds their goods travel."""
+        by_document = [*self._played("x12", "transport", "outbox"), *self._played("cxml", "url")]
+        paces = {supplier.supplier_id: self._pace(supplier).deliver_after for supplier in by_document}
+        return {supplier_id: seconds for supplier_id, seconds in paces.items() if seconds is not None}
+
     def _simulated(self, supplier: Supplier) -> SupplierSettings:
         habits = self._habits.get(supplier.supplier_id, Habits())
+        config = _as_read(supplier.connector_config, self.environment)
         return SupplierSettings(
             supplier_id=supplier.supplier_id,
-            api_key=self._as_read(supplier.connector_config.get("api_key")),
-            webhook_secret=self._as_read(supplier.connector_config.get("webhook_secret")),
+            api_key=str(config.get("api_key")),
+            webhook_secret=str(config.get("webhook_secret")),
             pace=habits.pace,
             lead_days=habits.lead_days,
             rules=habits.rules,
         )
 
-    def _as_read(self, value: object) -> str:
-        """A connector's setting as the connector will read it."""
-        name = variable(value)
-        return str(value) if name is None else self.environment[name]
+    def _by_cxml(self, supplier: Supplier) -> SupplierSettings:
+        config = CxmlPartner.model_validate(_as_read(supplier.connector_config, self.environment))
+        habits = self._habits.get(supplier.supplier_id, Habits())
+        return SupplierSettings(
+            supplier_id=supplier.supplier_id,
+            cxml=CxmlWire(
+                buyer=Party(domain=config.ours.domain, identity=config.ours.identity),
+                buyer_secret=config.outbound_secret.get_secret_value(),
+                seller=Party(domain=config.theirs.domain, identity=config.theirs.identity),
+                seller_secret=config.inbound_secret.get_secret_value(),
+                unit=config.unit_of_measure,
+            ),
+            pace=habits.pace.model_copy(update={"deliver_after": None}),  # the warehouse counts, see there
+            lead_days=habits.lead_days,
+            rules=habits.rules,
+        )
+
+    def _by_x12(self, supplier: Supplier) -> EdiSettings:
+        config = X12Config.model_validate(_as_read(supplier.connector_config, self.environment))
+        folder = self.settings.partner_folder(supplier.supplier_id)
+        named = {item.sku: item.name for item in self.catalogue.items}
+        return EdiSettings(
+            supplier_id=supplier.supplier_id,
+            name=supplier.name,
+            identifier=config.partner.partner_id,
+            buyer=config.partner.our_id,
+            orders=folder / "to",
+            answers=folder / "from",
+            items=tuple(
+                EdiItem(
+                    supplier_sku=item.supplier_sku,
+                    name=named[item.sku],
+                    unit_price=item.price_breaks[0].unit_price * item.unit_factor,
+                    lead_days=item.lead_time.days,
+                )
+                for item in self.catalogue.supplier_items
+                if item.supplier_id == supplier.supplier_id
+            ),
+            pace=self._pace(supplier),
+        )
+
+
+def _at(config: Mapping[str, Any], *place: str) -> object:
+    """A setting of settings within settings; None when there is none."""
+    found: object = config
+    for step in place:
+        found = cast("Mapping[str, object]", found).get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def _as_read(config: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """A connector's settings as the connector will read them."""
+    read: dict[str, Any] = {}
+    for setting, value in config.items():
+        if isinstance(value, Mapping):
+            read[setting] = _as_read(cast("Mapping[str, Any]", value), environment)
+        else:
+            name = variable(value)
+            read[setting] = value if name is None else environment[name]
+    return read
 
 
 def with_metrics_beside(environment: Mapping[str, str]) -> dict[str, str]:

@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS purchase_order_line (
 CREATE TABLE IF NOT EXISTS change_request (
     supplier_id TEXT NOT NULL, po_number TEXT NOT NULL, revision INTEGER NOT NULL, content TEXT NOT NULL,
     answered INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (supplier_id, po_number, revision)) STRICT;
+CREATE TABLE IF NOT EXISTS document (
+    supplier_id TEXT NOT NULL, po_number TEXT NOT NULL, revision INTEGER NOT NULL, payload_id TEXT NOT NULL,
+    PRIMARY KEY (supplier_id, po_number, revision)) STRICT;
 CREATE TABLE IF NOT EXISTS duty (
     duty_id INTEGER PRIMARY KEY, supplier_id TEXT NOT NULL, step TEXT NOT NULL, at REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS operation (

@@ -112,7 +112,7 @@ class CarrierService:
                 "UPDATE parcel SET state = 'possessed', take_at = NULL, possession = ? WHERE parcel_id = ?",
                 *(json.dumps(event), parcel_id),
             )
-            self._courier.post(SERVICE, parcel_id, event)
+            self._courier.post(SERVICE, parcel_id, json.dumps(event))
             return event
 
     def parcel(self, parcel_id: str) -> dict[str, Any]:

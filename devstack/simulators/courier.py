@@ -9,10 +9,9 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import httpx
@@ -30,7 +29,9 @@ class Lane(NamedTuple):
     """Where a partner's webhooks go, below the gateway's address, and what they are signed with."""
 
     path: str
-    secret: str
+    secret: str | None
+    """None: they are not signed, but prove themselves by what is in them."""
+    content_type: str = "application/json"
 
 
 def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -50,15 +51,13 @@ class Courier:
         self._wake = asyncio.Event()
         self._client = httpx.AsyncClient(timeout=10, trust_env=False, verify=trusted())
 
-    def post(
-        self, lane: str, subject: str, content: Mapping[str, object], *, held: bool = False, repeated: bool = False
-    ) -> None:
+    def post(self, lane: str, subject: str, body: str, *, held: bool = False, repeated: bool = False) -> None:
         """Queue one webhook. Held ones wait for `release`. Repeated: twice with one id, and once more with another."""
         first, second = f"msg_{uuid.uuid4().hex}", f"msg_{uuid.uuid4().hex}"
         for webhook_id in (first, first, second) if repeated else (first,):
             self._book.write(
                 "INSERT INTO webhook (lane, subject, webhook_id, body, state) VALUES (?, ?, ?, ?, ?)",
-                *(lane, subject, webhook_id, json.dumps(content), "held" if held else "pending"),
+                *(lane, subject, webhook_id, body, "held" if held else "pending"),
             )
         self._wake.set()
 
@@ -121,14 +120,15 @@ class Courier:
 
     async def _send(self, lane: str, webhook_id: str, body: bytes) -> int | None:
         """The status of the gateway's answer; None: there was none."""
-        path, secret = self._lanes(lane)
+        path, secret, content_type = self._lanes(lane)
         timestamp = int(time.time())
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(secret, webhook_id, timestamp, body),
-        }
+        headers = {"content-type": content_type}
+        if secret is not None:
+            headers |= {
+                "webhook-id": webhook_id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signature(secret, webhook_id, timestamp, body),
+            }
         try:
             answer = await self._client.post(f"{self.gateway_url}{path}", content=body, headers=headers)
         except httpx.RequestError:

@@ -135,14 +135,16 @@ class Door:
         work: Callable[[str, bytes], tuple[int, Mapping[str, object]]],
         *,
         drop: bool = False,
+        key: str | None = None,
     ) -> Response:
         """Do `work` once for the request's key, and answer. With `drop`, cut the line after the first time instead.
 
-        `work` gets key and body, and returns status and content, or raises Problem; both are stored and replayed.
+        `work` gets key and body, and returns status and content, or raises Problem; both are stored and replayed. The
+        key is that of the header, unless the protocol has another.
         """
         fault = self.faults.take(kind)
         self._fail_early(request, fault)
-        key = _key(request)
+        key = key or _key(request)
         body = await request.body()
         if key in self._in_flight:
             raise Problem(HTTPStatus.CONFLICT, IN_FLIGHT, "the first request with this key is still worked on")

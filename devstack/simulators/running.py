@@ -13,6 +13,8 @@ from devstack.simulators.book import Book
 from devstack.simulators.carrier import CarrierService, carrier_app
 from devstack.simulators.courier import Courier, Lane
 from devstack.simulators.customers import Customers
+from devstack.simulators.cxml_wire import CONTENT_TYPE
+from devstack.simulators.edi_supplier import EdiSupplier
 from devstack.simulators.mail_catcher import MailCatcher, mail_app, receiving
 from devstack.simulators.payment import PaymentService, payment_app
 from devstack.simulators.serving import listening, served
@@ -36,7 +38,8 @@ async def running_world(folder: Path, settings: WorldSettings) -> AsyncGenerator
             if name == "carrier":
                 return Lane("/carrier/events", settings.carrier_webhook_secret)
             supplier = suppliers.settings(name.removeprefix("supplier/"))
-            return Lane(f"/suppliers/{supplier.supplier_id}/events", supplier.webhook_secret)
+            door = f"/suppliers/{supplier.supplier_id}/events"
+            return Lane(door, None, CONTENT_TYPE) if supplier.cxml else Lane(door, supplier.webhook_secret)
 
         courier = Courier(book, settings.gateway_url, lane)
         suppliers = SupplierService(book, courier)
@@ -64,6 +67,10 @@ async def running_world(folder: Path, settings: WorldSettings) -> AsyncGenerator
         smtp_port = await stack.enter_async_context(receiving(catcher, smtp))
 
         works = [_keep_working(changed, suppliers, carrier), courier.run()]
+        for by_files in settings.edi_suppliers:
+            edi = EdiSupplier(folder, by_files)
+            stack.callback(edi.close)
+            works.append(edi.work())
         if settings.customers_answer:
             works.append(Customers(book).run())
         for work in works:

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,18 +77,63 @@ class Pace(Value):
     """From a change or cancellation to its answer."""
 
 
+class Party(Value):
+    """Who somebody is in cXML: domain and identity of a Credential."""
+
+    domain: str
+    identity: str
+
+
+class CxmlWire(Value):
+    """What a supplier who speaks cXML and its buyer know of each other."""
+
+    buyer: Party
+    buyer_secret: str
+    """What the buyer proves itself with."""
+    seller: Party
+    seller_secret: str
+    unit: str = "EA"
+
+
 class SupplierSettings(Value):
     """One simulated supplier."""
 
     supplier_id: str
-    api_key: str
-    webhook_secret: str
+    api_key: str = ""
+    webhook_secret: str = ""
     """`whsec_...`; what it signs with."""
+    cxml: CxmlWire | None = None
+    """It speaks cXML; None: the http profile, with the two secrets above."""
     pace: Pace = Pace()
     lead_days: int = Field(default=7, ge=0)
     """It promises goods this many days after the order's own date, where the order wants no date."""
     rules: tuple[Rule, ...] = ()
     """How it behaves at first; later commands outlive a restart."""
+
+
+class EdiItem(Value):
+    """What a supplier who speaks X12 sells; the price is per purchase unit."""
+
+    supplier_sku: str
+    name: str
+    unit_price: Decimal
+    lead_days: int
+
+
+class EdiSettings(Value):
+    """One simulated supplier who speaks X12 over two folders."""
+
+    supplier_id: str
+    name: str
+    identifier: str
+    buyer: str
+    """What both are called in an interchange (ISA06, ISA08)."""
+    orders: Path
+    """Where it takes the buyer's documents from."""
+    answers: Path
+    """Where it leaves its own."""
+    items: tuple[EdiItem, ...]
+    pace: Pace = Pace()
 
 
 class WorldSettings(Value):
@@ -103,6 +149,7 @@ class WorldSettings(Value):
     """The mail catcher's web page."""
     smtp_port: int = 0
     suppliers: tuple[SupplierSettings, ...] = ()
+    edi_suppliers: tuple[EdiSettings, ...] = ()
     payment_api_key: str = "sim-payment-key"
     carrier_api_key: str = "sim-carrier-key"
     carrier_webhook_secret: str = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="

@@ -34,6 +34,14 @@ class SimulatedSupplier:
         self._book.later(self.settings.pace.acknowledge_after, acknowledge)
         return HTTPStatus.ACCEPTED, {"reference": reference, "events": []}
 
+    def file(self, po_number: str, revision: int, payload_id: str) -> None:
+        """Keep what the buyer's document of that revision is called, for who speaks in documents."""
+        self._book.file(po_number, revision, payload_id)
+
+    def line_numbers(self, po_number: str) -> list[int]:
+        """The lines of an order that is here."""
+        return [int(line["line_no"]) for line in self._book.lines(po_number)]
+
     def drops_response(self, order: OrderBody) -> bool:
         """Whether the first answer to this order is cut."""
         skus = ["", *(line.sku for line in order.lines)]

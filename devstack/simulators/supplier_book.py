@@ -147,6 +147,25 @@ class SupplierBook:
         )
         return [Asked(row["revision"], json.loads(row["content"])) for row in waiting]
 
+    # Documents, where orders are documents
+
+    def file(self, po_number: str, revision: int, payload_id: str) -> None:
+        """Keep what the buyer's document of that revision is called."""
+        self._book.write(
+            "INSERT OR REPLACE INTO document (supplier_id, po_number, revision, payload_id) VALUES (?, ?, ?, ?)",
+            *(self._id, po_number, revision, payload_id),
+        )
+
+    def filed(self, po_number: str, revision: int) -> str:
+        """What the buyer's document of that revision is called. Raises: Problem 404."""
+        found = self._book.row(
+            "SELECT payload_id FROM document WHERE supplier_id = ? AND po_number = ? AND revision = ?",
+            *(self._id, po_number, revision),
+        )
+        if found is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown-document", f"no revision {revision} of {po_number} is here")
+        return str(found["payload_id"])
+
     # Rules
 
     def follow(self, rule: Rule) -> None:

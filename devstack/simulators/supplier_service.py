@@ -1,6 +1,7 @@
 """The simulated suppliers as one network service: the http profile under /suppliers/{id}, and how they are commanded.
 
 POST /suppliers/{id}/orders ...        the profile, as `connectors.suppliers.http` documents it
+POST /suppliers/{id}/cxml              cXML, for those who speak it instead
 PUT  /suppliers/{id}                   a new supplier, or new settings (SupplierSettings)
 POST /suppliers/{id}/control           a Rule: how it behaves from now on
 POST /suppliers/{id}/fail              a FailNext: what goes wrong with the next requests
@@ -14,6 +15,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
+from devstack.simulators import cxml_door
 from devstack.simulators.book import Book
 from devstack.simulators.courier import Courier
 from devstack.simulators.records import SupplierBooks
@@ -115,6 +117,15 @@ def supplier_app(service: SupplierService, changed: Callable[[], None]) -> FastA
         require_credentials(request, supplier.settings.api_key)
         body = CancelBody.model_validate_json(await request.body())
         answer = await door.write(request, "cancel", lambda _key, _body: supplier.ask_change(po_number, body))
+        changed()
+        return answer
+
+    @app.post("/suppliers/{supplier_id}/cxml")
+    async def cxml(supplier_id: str, request: Request) -> Response:
+        supplier, door = service.supplier(supplier_id), service.door(supplier_id)
+        if supplier.settings.cxml is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "no-cxml", f"{supplier_id} speaks no cXML")
+        answer = await cxml_door.take(request, supplier, door, supplier.settings.cxml)
         changed()
         return answer
 

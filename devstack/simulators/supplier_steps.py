@@ -5,11 +5,14 @@ It also plays the shop's own warehouse door: what it delivers is counted there, 
 are queued in the same one.
 """
 
+import json
 import sqlite3
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 from devstack.simulators.courier import Courier
+from devstack.simulators.cxml_wire import Documents
 from devstack.simulators.settings import Advance, Behaviour, Rule, Step, StepLine, SupplierSettings
 from devstack.simulators.supplier_book import SupplierBook
 
@@ -24,6 +27,9 @@ class SupplierSteps:
         self._book = book
         self._courier = courier
         self._settings = settings
+        self._written: Callable[[Event], str] = _as_webhook
+        if settings.cxml is not None:
+            self._written = Documents(settings.cxml, lambda: book.number("document"), book.filed).write
 
     def do(self, step: Advance) -> list[Event]:
         """Do one step now; the events it sends. Raises: Problem 404."""
@@ -230,12 +236,16 @@ class SupplierSteps:
     def _say(self, po_number: str, events: list[Event], *, held: bool = False) -> list[Event]:
         repeated = self._book.rule_with(po_number, Behaviour.DUPLICATE) is not None
         for event in events:
-            self._courier.post(self._book.lane, po_number, {"events": [event]}, held=held, repeated=repeated)
+            self._courier.post(self._book.lane, po_number, self._written(event), held=held, repeated=repeated)
         return events
 
     def _say_before_goods(self, po_number: str, event: Event) -> list[Event]:
         """Say what should come before the goods; a supplier that is out of order says it after them."""
         return self._say(po_number, [event], held=self._book.rule_with(po_number, Behaviour.OUT_OF_ORDER) is not None)
+
+
+def _as_webhook(event: Event) -> str:
+    return json.dumps({"events": [event]})
 
 
 def promised(quantity: int, rule: Rule, first: date) -> list[tuple[str, int, date]]:

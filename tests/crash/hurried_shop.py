@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from cli.catalogue import read_catalogue
 from cli.order_files import OrderFormat
 from devstack.simulators.settings import Behaviour, Pace, Rule
 from devstack.stack import Habits
@@ -34,9 +35,15 @@ MORE_HABITS = {
 
 
 def hurried(catalogue: Catalogue) -> Catalogue:
-    """The catalogue of a shop that cannot wait."""
-    suppliers = [s.model_copy(update={"collect_at_most": COLLECTS}) for s in catalogue.suppliers]
-    return catalogue.model_copy(update={"suppliers": tuple(suppliers)})
+    """The catalogue of a shop that cannot wait, and buys by HTTP alone: those suppliers keep books to compare."""
+    kept = [s for s in catalogue.suppliers if s.supplier_id not in _by_document(catalogue)]
+    suppliers = [s.model_copy(update={"collect_at_most": COLLECTS}) for s in kept]
+    sold = [item for item in catalogue.supplier_items if item.supplier_id not in _by_document(catalogue)]
+    return catalogue.model_copy(update={"suppliers": tuple(suppliers), "supplier_items": tuple(sold)})
+
+
+def _by_document(catalogue: Catalogue) -> set[str]:
+    return {supplier.supplier_id for supplier in catalogue.suppliers if supplier.connector != "http"}
 
 
 def habits() -> dict[str, Habits]:
@@ -56,7 +63,10 @@ def _fast(pace: Pace) -> Pace:
 
 def sample_orders(count: int, chance: random.Random) -> list[Order]:
     """Lines of `examples/orders.csv` in any order; more than it has are the same lines again, for other people."""
-    lines = [order for _, order in read_orders(EXAMPLES / "orders.csv", OrderFormat.CSV)[0]]
+    whole = read_catalogue(EXAMPLES / "catalogue.json")
+    left_out = {item.sku for item in whole.supplier_items if item.supplier_id in _by_document(whole)}
+    read = read_orders(EXAMPLES / "orders.csv", OrderFormat.CSV)[0]
+    lines = [order for _, order in read if order.sku not in left_out]
     found: list[Order] = []
     while len(found) < count:
         again = f"-{len(found) // len(lines) + 1}" if found else ""

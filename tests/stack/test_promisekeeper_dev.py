@@ -55,7 +55,7 @@ def test_all_parts_come_up_say_where_they_are_and_go_when_told(
         assert f"http://127.0.0.1:{port}" in text
         assert httpx.get(f"http://127.0.0.1:{port}", follow_redirects=True, trust_env=False).status_code < 500
     pids = {path.stem: json.loads(path.read_text())["pid"] for path in (folder / "run").glob("*.json")}
-    assert set(pids) == {"postgres", "temporal", "simulators", "gateway", "worker"}
+    assert set(pids) == {"postgres", "temporal", "simulators", "gateway", "worker", "warehouse"}
     assert all(psutil.pid_exists(pid) for pid in pids.values())
 
     started.send_signal(signal.SIGINT)

@@ -22,6 +22,9 @@ LARGEST_MESSAGE = 5_000_000
 
 MOST_ROWS = 100_000
 
+MOST_CELLS = 1_000
+"""Of a row."""
+
 TITLES = 10
 """Rows above the header that are tolerated."""
 
@@ -178,6 +181,8 @@ def _parsed(text: str, delimiter: str, *, strict: bool) -> list[tuple[int, list[
             records.append((reader.line_num, record))
         if len(records) > MOST_ROWS:
             raise Undecodable(f"the file has more than {MOST_ROWS} rows; send it in parts")
+        if len(record) > MOST_CELLS:
+            raise Undecodable(f"row {reader.line_num} has more than {MOST_CELLS} cells")
     return records
 
 
@@ -205,11 +210,13 @@ def _matched(records: list[tuple[int, list[str]]], partner: CsvPartner, issues: 
     header = records[at][1]
     if at:
         issues.add(f"{at} rows above the header are not read")
-    for place, column in enumerate(columns):
+    seen: set[str] = set()
+    for column, written in zip(columns, header, strict=True):
         if column and column not in COLUMNS | OURS_ONLY:
-            issues.add(f"the column {header[place]!r} is not known; it is not read")
-        elif column and column in columns[:place]:
+            issues.add(f"the column {written!r} is not known; it is not read")
+        elif column and column in seen:
             issues.add(f"the column {column} is there twice; the first one with a text counts")
+        seen.add(column)
     for number, cells in records[at + 1 :]:
         if cells == header:
             issues.add(f"row {number} is the header again")

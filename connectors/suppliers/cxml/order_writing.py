@@ -16,8 +16,7 @@ from lxml import etree
 from connectors.errors import Refused
 from connectors.suppliers.cxml.documents import Element
 from connectors.suppliers.cxml.payload_ids import payload_id
-from connectors.suppliers.cxml.profile import Credential, CxmlPartner
-from connectors.suppliers.cxml.profile import Place as Site
+from connectors.suppliers.cxml.profile import Credential, CxmlPartner, Site
 from connectors.suppliers.interface import Cancel, Change, Envelope, OrderLine, Place, Request, WireIds
 from domain.values import CURRENCY_DIGITS, round_money
 

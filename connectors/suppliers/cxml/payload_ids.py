@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from connectors.suppliers.plain_values import name
+from connectors.words import LONGEST_NAME
 
 _OURS = re.compile(r"(.+)\.([0-9]{1,9})@([^@]+)", re.DOTALL)
 
@@ -27,7 +28,8 @@ def payload_id(po_number: str, revision: int, domain: str) -> str:
 
 def referred(text: str | None, domain: str) -> Referred | None:
     """Which document of ours is named; None when none is."""
-    found = _OURS.fullmatch((text or "").strip())
+    kept = (text or "").strip()
+    found = _OURS.fullmatch(kept) if len(kept) <= 2 * LONGEST_NAME else None
     if not found or found[3].casefold() != domain.casefold():
         return None
     po_number = name(found[1])

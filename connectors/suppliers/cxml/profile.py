@@ -29,7 +29,7 @@ class Credential(ConnectorConfig):
     identity: Line
 
 
-class Place(ConnectorConfig):
+class Site(ConnectorConfig):
     """A ShipTo or BillTo address."""
 
     name: Line
@@ -114,8 +114,8 @@ class CxmlPartner(ConnectorConfig):
     classification_domain: Line = "UNSPSC"
     classification: Line = "00000000"
     """Every item must have a Classification; this is what ours say."""
-    bill_to: Place
-    ship_to: Place | None = None
+    bill_to: Site
+    ship_to: Site | None = None
 
     unsaid_rest: UnsaidRest = UnsaidRest.DROPPED
     rejected_revision: RevisionRejected = RevisionRejected.UNCLEAR

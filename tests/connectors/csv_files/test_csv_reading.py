@@ -78,6 +78,7 @@ def test_what_spreadsheets_and_scripts_do_is_survived(body: bytes) -> None:
         (b'po_number,status\nPO-1,"accepted\nPO-2,accepted\n', "opened and not closed"),
         (b"po_number,status\n" + b"x" * 200_000, "no CSV"),
         (b"po_number,status\n" + b"1,\n" * 100_001, "more than 100000 rows"),
+        (b"po_number,status" + b",a" * 1_000_000 + b"\n1,ok\n", "more than 1000 cells"),
         (b"po_number,status\n" + b"".join(b"P%d,ok\n" % n for n in range(10_001)), "more than 10000 things"),
         (b"po_number,status\n" + b"\n" * 5_000_000, "larger than"),
     ],

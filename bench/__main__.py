@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import fanout, lifecycle, machine, merge, parked, recover, report_files, scale
-from bench.figures import Figure, Report, Result
+from bench import documents, fanout, lifecycle, machine, merge, parked, recover, report_files, scale
+from bench.figures import Figure, Persistence, Report, Result
 from bench.plot import draw
 from bench.publishing import publish
 from bench.sizes import SIZES, Size
@@ -24,9 +24,9 @@ from bench.stage import Ground, Stage, open_ground
 from bench.table import table
 from bench.watching import Watch, watched
 
-Bench = Callable[[Stage, Size], Awaitable[tuple[list[Figure], dict[str, object]]]]
+Measured = tuple[list[Figure], dict[str, object]]
 
-BENCHES: dict[str, Bench] = {
+ON_SERVERS: dict[str, Callable[[Stage, Size], Awaitable[Measured]]] = {
     "lifecycle": lifecycle.run,
     "merge": merge.run,
     "fanout": fanout.run,
@@ -34,6 +34,9 @@ BENCHES: dict[str, Bench] = {
     "recover": recover.run,
     "scale": scale.run,
 }
+BY_ITSELF: dict[str, Callable[[Watch, Size], Awaitable[Measured]]] = {"documents": documents.run}
+"""Without PostgreSQL and Temporal."""
+BENCHES = (*ON_SERVERS, *BY_ITSELF)
 OUTPUT = Path(".promisekeeper") / "bench" / "bench.json"
 
 
@@ -69,17 +72,23 @@ async def measure(asked: argparse.Namespace, watch: Watch) -> Report:
     size = SIZES[asked.size]
     here, started_at, results = machine.machine(), datetime.now(UTC), list[Result]()
     report: Report | None = None
+    persistence: Persistence | None = None
+    servers: dict[str, str] = {}
     async with AsyncExitStack() as for_all:
         shared: Ground | None = None
-        if asked.together:
-            shared = await for_all.enter_async_context(_ground(asked, asked.only))
+        if asked.together and (together := [name for name in asked.only if name in ON_SERVERS]):
+            shared = await for_all.enter_async_context(_ground(asked, together))
         for name in asked.only:
             watch.bench(name)
             began = time.perf_counter()
-            async with AsyncExitStack() as for_one:
-                ground = shared if shared else await for_one.enter_async_context(_ground(asked, [name]))
-                stage = await ground.stage(name, watch, profile=asked.profile)
-                figures, details = await BENCHES[name](stage, size)
+            if name in BY_ITSELF:
+                figures, details = await BY_ITSELF[name](watch, size)
+            else:
+                async with AsyncExitStack() as for_one:
+                    ground = shared if shared else await for_one.enter_async_context(_ground(asked, [name]))
+                    stage = await ground.stage(name, watch, profile=asked.profile)
+                    figures, details = await ON_SERVERS[name](stage, size)
+                persistence, servers = stage.persistence, {"postgres": stage.postgres_version}
             seconds = round(time.perf_counter() - began, 1)
             results.append(Result(bench=name, seconds=seconds, figures=tuple(figures), details=details))
             report = Report(
@@ -87,8 +96,8 @@ async def measure(asked: argparse.Namespace, watch: Watch) -> Report:
                 size=size.name,
                 commit=machine.commit(),
                 machine=here,
-                persistence=stage.persistence,
-                versions={**machine.versions(), "postgres": stage.postgres_version},
+                persistence=persistence,
+                versions={**machine.versions(), **servers},
                 results=tuple(results),
             )
             report_files.write(report, asked.output)

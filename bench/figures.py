@@ -100,7 +100,8 @@ class Report(Value):
     commit: str
     """With `+` when the working tree was changed."""
     machine: Machine
-    persistence: Persistence
+    persistence: Persistence | None = None
+    """None: no bench of it needed servers."""
     versions: dict[str, str]
     results: tuple[Result, ...]
 

@@ -44,12 +44,17 @@ def _put(text: str, mark: str, content: str) -> str:
 
 def _ran_on(report: Report) -> str:
     here, kept = report.machine, report.persistence
+    servers = "No servers"
+    if kept is not None:
+        servers = (
+            f"Temporal dev server ({report.versions['temporal'].removeprefix('temporal version ')}) with its state in "
+            f"{'a file' if kept.temporal == 'file' else 'memory'}; PostgreSQL {report.versions['postgres']} with fsync "
+            f"{kept.postgres['fsync']}"
+        )
     return (
         f"A `{report.size}` run of {report.started_at:%Y-%m-%d %H:%M} UTC at commit {report.commit}: {here.processor}, "
         f"{here.cores} cores, {here.memory_gib} GiB, {here.system}, load {here.load_before} before it began. "
-        f"Temporal dev server ({report.versions['temporal'].removeprefix('temporal version ')}) with its state in "
-        f"{'a file' if kept.temporal == 'file' else 'memory'}; PostgreSQL {report.versions['postgres']} with fsync "
-        f"{kept.postgres['fsync']}; Python {report.versions['python']}, temporalio {report.versions['temporalio']}. "
+        f"{servers}; Python {report.versions['python']}, temporalio {report.versions['temporalio']}. "
         "All of it, load included, on that one machine."
     )
 

@@ -36,6 +36,13 @@ class Size(Value):
     """Merges timed one by one at each size of the ledger."""
     probe_receipt: int
     """Backorders of the receipts timed at each size of the ledger."""
+    document_lines: tuple[int, ...] = (3, 500)
+    """Lines of the documents that are read and written beside other libraries."""
+    document_rounds: int
+    document_seconds: float
+    """Processor time of one turn."""
+    long_documents: tuple[int, ...] = (2_500, 5_000, 10_000)
+    """Lines of the documents that time and memory are held against, rising."""
 
 
 TINY = Size(
@@ -56,6 +63,10 @@ TINY = Size(
     history=(20, 60),
     probes=5,
     probe_receipt=10,
+    document_lines=(3, 20),
+    document_rounds=1,
+    document_seconds=0.01,
+    long_documents=(50, 100, 200),
 )
 SMALL = Size(
     name="small",
@@ -75,6 +86,8 @@ SMALL = Size(
     history=(1_000, 10_000),
     probes=50,
     probe_receipt=200,
+    document_rounds=5,
+    document_seconds=0.2,
 )
 FULL = Size(
     name="full",
@@ -94,5 +107,7 @@ FULL = Size(
     history=(1_000, 10_000, 100_000),
     probes=300,
     probe_receipt=1_000,
+    document_rounds=15,
+    document_seconds=1,
 )
 SIZES = {size.name: size for size in (TINY, SMALL, FULL)}

@@ -36,14 +36,20 @@ def table(report: Report) -> Group:
     heading = Text.assemble(
         (f"{report.size} run of {report.started_at:%Y-%m-%d %H:%M} UTC, commit {report.commit}\n", "bold"),
         f"{here.processor}, {here.cores} cores, {here.memory_gib} GiB; load before: {here.load_before}\n",
-        f"Temporal {report.versions['temporal'].removeprefix('temporal version ')}, state in {_kept(report)}; "
-        f"PostgreSQL {report.versions['postgres']}, fsync {report.persistence.postgres['fsync']}",
+        _servers(report),
     )
     return Group(heading, grid)
 
 
-def _kept(report: Report) -> str:
-    return "a file" if report.persistence.temporal == "file" else "memory"
+def _servers(report: Report) -> str:
+    kept = report.persistence
+    if kept is None:
+        return f"Python {report.versions['python']}; no servers"
+    return (
+        f"Temporal {report.versions['temporal'].removeprefix('temporal version ')}, state in "
+        f"{'a file' if kept.temporal == 'file' else 'memory'}; "
+        f"PostgreSQL {report.versions['postgres']}, fsync {kept.postgres['fsync']}"
+    )
 
 
 def _verdict(figure: Figure) -> Text:

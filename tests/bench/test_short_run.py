@@ -13,7 +13,7 @@ from bench.report_files import read
 from bench.table import WIDTH
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ["lifecycle", "merge", "fanout", "parked", "recover", "scale"]
+BENCHES = ["lifecycle", "merge", "fanout", "parked", "recover", "scale", "documents"]
 
 
 @pytest.mark.timeout(900)
@@ -31,6 +31,7 @@ def test_every_bench_runs_to_its_end_and_answers_in_its_shape(tmp_path: Path) ->
     _every_figure_stands_beside_another(report)
     _laws_hold(report)
     _the_floor_took_the_same_steps(report)
+    assert report.persistence is not None
     assert report.persistence.temporal == "memory"
     assert {"python", "temporalio", "temporal", "postgres"} <= report.versions.keys()
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -57,3 +58,21 @@ def _the_floor_took_the_same_steps(report: Report) -> None:
     details = report.results[0].details
     assert details["steps_of_a_backorder"] == details["steps_of_a_bare_backorder"]
     assert details["steps_of_a_purchase_order"] == details["steps_of_a_bare_purchase_order"]
+
+
+def test_documents_are_timed_without_servers(tmp_path: Path) -> None:
+    output = tmp_path / "bench.json"
+    asked = ("--only", "documents", "--size", "tiny", "--output", str(output))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *asked], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = read(output)
+    _every_figure_stands_beside_another(report)
+    assert report.persistence is None
+    assert "postgres" not in report.versions
+    rivals = {figure.beside for figure in report.figures}
+    assert {"mock-edi", "pyx12", "draftedi", "pydifact"} <= rivals
+    assert {figure.name.split(":")[0] for figure in report.figures} >= {
+        f"{doing} {name}" for doing in ("reading", "writing") for name in ("X12", "EDIFACT", "cXML", "CSV")
+    }

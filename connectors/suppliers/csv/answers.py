@@ -285,5 +285,7 @@ class _Answers:
 
 
 def _line(row: Row) -> LineRef | None:
-    ref = LineRef(line_no=line_number(row["line_no"]), sku=name(row["sku"]), supplier_sku=name(row["supplier_sku"]))
-    return None if ref == LineRef() else ref
+    line_no, sku, supplier_sku = line_number(row["line_no"]), name(row["sku"]), name(row["supplier_sku"])
+    if line_no is None and sku is None and supplier_sku is None:
+        return None
+    return LineRef(line_no=line_no, sku=sku, supplier_sku=supplier_sku)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from connectors.errors import Refused
 from connectors.suppliers.edifact.issues import Issues
@@ -63,6 +64,7 @@ def encoded(text: str, charset: str) -> bytes:
     return text.encode(_CODECS[charset])
 
 
+@lru_cache(maxsize=4096)
 def carries(charset: str, character: str) -> bool:
     """Whether a character may stand in data. Control characters, line breaks and halves of characters never may."""
     allowed = _REPERTOIRES.get(charset)
@@ -103,6 +105,7 @@ def wording(value: str, charset: str) -> str:
     return "".join(_nearest(character, charset) for character in words)
 
 
+@lru_cache(maxsize=4096)
 def _nearest(character: str, charset: str) -> str:
     plain = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
     for attempt in (character, plain, plain.casefold() if character.islower() else "", plain.upper()):

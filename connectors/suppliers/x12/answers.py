@@ -181,7 +181,7 @@ def _answered(
     for loop in lines:
         try:
             line = LineReader(reading, loop, place, days)
-            if loop.has("ACK", "SCH"):
+            if line.detailed:
                 known.append(line.answered())
             elif restated or line.dated:
                 known.append(line.restated())

@@ -14,7 +14,6 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -32,6 +31,7 @@ _STATUS = {
     LineMeaning.REJECTED: SplitStatus.REJECTED,
     LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
 }
+_AS_STATED = frozenset({LineMeaning.ACCEPTED, LineMeaning.CHANGED})
 _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
 
@@ -49,15 +49,15 @@ class Loop(NamedTuple):
 
 def loops(body: Sequence[Segment], tag: str) -> tuple[Sequence[Segment], list[Loop]]:
     """The segments before the first line, and the lines; what comes from CTT on belongs to none."""
-    end = next((n for n, segment in enumerate(body) if segment.tag == "CTT"), len(body))
-    starts = [n for n, segment in enumerate(body[:end]) if segment.tag == tag]
+    tags = [segment[0] for segment in body]
+    end = tags.index("CTT") if "CTT" in tags else len(body)
+    starts = [n for n, found in enumerate(tags[:end]) if found == tag]
     ends = [*starts[1:], end][: len(starts)]
     lines = [Loop(body[start], body[start + 1 : stop]) for start, stop in zip(starts, ends, strict=True)]
     return body[: starts[0] if starts else end], lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     code: str
     meaning: LineMeaning
     quantity: Decimal | None
@@ -72,7 +72,7 @@ class LineReader:
     def __init__(self, reading: Reading, loop: Loop, place: Place, header_dates: Dates) -> None:
         """Read what names the line and what is restated of it. Raises: Unreadable."""
         self._reading = reading
-        self._loop = loop
+        self._sort(loop.rest)
         head = loop.head
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
@@ -83,21 +83,42 @@ class LineReader:
         self._dates = self._said_of_line().known_or(header_dates)
         self._words = said(loop.rest)
 
+    def _sort(self, rest: Sequence[Segment]) -> None:
+        """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it."""
+        self._acks: list[tuple[Segment, list[Segment]]] = []
+        self._schedules: list[Segment] = []
+        self._before: list[Segment] = []
+        dates = self._before
+        for segment in rest:
+            tag = segment[0]
+            if tag == "ACK":
+                dates = []
+                self._acks.append((segment, dates))
+            elif tag == "DTM":
+                dates.append(segment)
+            elif tag == "SCH":
+                self._schedules.append(segment)
+
     @property
     def dated(self) -> bool:
         """Whether a day is said for it."""
         return self._dates != NO_DATES
 
     @property
+    def detailed(self) -> bool:
+        """Whether it is answered in parts of its own, or its delivery is divided."""
+        return bool(self._acks or self._schedules)
+
+    @property
     def codes(self) -> list[str]:
         """ACK01 of each of its parts."""
-        return [segment.at(1) for segment in self._loop.rest if segment.tag == "ACK"]
+        return [ack.at(1) for ack, _ in self._acks]
 
     def answered(self) -> AckLine:
         """What its ACK and SCH segments say. Raises: Unreadable."""
         self._reading.same_unit(self.unit, self.where)
         ordered = self._reading.quantity(self._restated, self.where)
-        parts = list(self._parts())
+        parts = [self._part(ack, behind) for ack, behind in self._acks]
         parts = self._whole(parts, ordered) if parts else [self._as_restated(ordered)]
         parts = self._scheduled(parts)
         return AckLine(line=self.ref, splits=tuple(map(self._split, parts)))
@@ -120,29 +141,14 @@ class LineReader:
 
     def _said_of_line(self) -> Dates:
         """DTM segments before the first ACK."""
-        dates = NO_DATES
-        for segment in self._loop.rest:
-            if segment.tag == "ACK":
-                break
-            if segment.tag == "DTM":
-                dates = dates.joined(self._reading.dates(segment.at(1), segment.at(2), self.where))
+        return self._joined_dates(NO_DATES, self._before)
+
+    def _joined_dates(self, dates: Dates, segments: Iterable[Segment]) -> Dates:
+        for segment in segments:
+            dates = dates.joined(self._reading.dates(segment.at(1), segment.at(2), self.where))
         return dates
 
-    def _parts(self) -> Iterator[_Part]:
-        """Each ACK, with the DTM segments behind it."""
-        part: _Part | None = None
-        for segment in self._loop.rest:
-            if segment.tag == "ACK":
-                if part:
-                    yield part
-                part = self._part(segment)
-            elif segment.tag == "DTM" and part:
-                dates = self._reading.dates(segment.at(1), segment.at(2), self.where)
-                part = replace(part, dates=part.dates.joined(dates))
-        if part:
-            yield part
-
-    def _part(self, ack: Segment) -> _Part:
+    def _part(self, ack: Segment, behind: Sequence[Segment]) -> _Part:
         code = ack.at(1)
         meaning = self._reading.partner.line_meaning(code)
         if meaning is None:
@@ -151,17 +157,18 @@ class LineReader:
         if unit and unit != self.unit:
             self._reading.same_unit(unit, self.where)
         items = self._reading.items(ack, 7)
-        theirs = (items[q] for q in self._reading.partner.partner_item if q in items)
         return _Part(
             code,
             meaning,
             self._reading.quantity(ack.at(2), self.where),
-            self._reading.dates(ack.at(4), ack.at(5), self.where),
-            next(theirs, None) or next(iter(items.values()), None),
+            self._joined_dates(self._reading.dates(ack.at(4), ack.at(5), self.where), behind),
+            (self._reading.theirs(items) or next(iter(items.values()))) if items else None,
         )
 
     def _whole(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
         """The parts with what they leave unsaid."""
+        if len(parts) == 1 and ordered and parts[0].quantity == ordered and parts[0].meaning in _AS_STATED:
+            return parts  # nearly every line of nearly every answer: nothing is left unsaid
         parts = self._filled(self._joined(parts, ordered), ordered)
         if len(parts) == 1 and parts[0].meaning is LineMeaning.ACCEPTED and not parts[0].quantity and ordered:
             raise Unreadable(f"{self.where} is accepted ({parts[0].code}) for none of {ordered}")
@@ -183,7 +190,7 @@ class LineReader:
             return [part for part in parts if not _unsaid(part)]
         if len(unsaid) > 1:
             raise Unreadable(f"{self.where} has several parts without quantity ({codes})")
-        return [replace(part, quantity=max(rest, Decimal(0))) if _unsaid(part) else part for part in parts]
+        return [part._replace(quantity=max(rest, Decimal(0))) if _unsaid(part) else part for part in parts]
 
     def _joined(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
         """Several codes for the same units, such as another price (IP) and another day (DR), are one part."""
@@ -193,7 +200,7 @@ class LineReader:
         dates = NO_DATES
         for part in parts:
             dates = dates.joined(part.dates)
-        return [replace(parts[0], dates=dates)]
+        return [parts[0]._replace(dates=dates)]
 
     def _partial(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
         """What BP counts, and the balance it speaks of."""
@@ -210,7 +217,7 @@ class LineReader:
         stated, balance = LineMeaning.ACCEPTED, LineMeaning.BACKORDERED
         if not accepted:
             stated, balance = balance, stated
-        parts = [replace(part, meaning=stated) if part is one else part for part in parts]
+        parts = [part._replace(meaning=stated) if part is one else part for part in parts]
         return [*parts, _Part(one.code, balance, rest, NO_DATES)] if rest else parts
 
     def _remainder(self, parts: list[_Part], ordered: Decimal) -> Iterator[_Part]:
@@ -222,7 +229,7 @@ class LineReader:
         if rest <= 0:
             return
         codes = "+".join(part.code for part in parts)
-        if not all(part.meaning in {LineMeaning.ACCEPTED, LineMeaning.CHANGED} for part in parts):
+        if not all(part.meaning in _AS_STATED for part in parts):
             self._reading.issue(f"{self.where}: of {ordered}, {rest} are not spoken of ({codes}); taken as accepted")
             yield _Part(codes, LineMeaning.ACCEPTED, rest, NO_DATES)
             return
@@ -238,13 +245,12 @@ class LineReader:
 
     def _scheduled(self, parts: list[_Part]) -> list[_Part]:
         """A part that SCH segments divide: each has its own day."""
-        schedule = list(self._schedule())
-        if not schedule:
+        if not (schedule := list(self._schedule())):
             return parts
         total = sum((quantity for quantity, _ in schedule), start=Decimal(0))
         for n, part in enumerate(parts):
             if _STATUS[part.meaning] in _DATED and part.quantity == total and part.dates == NO_DATES:
-                divided = [replace(part, quantity=quantity, dates=dates) for quantity, dates in schedule]
+                divided = [part._replace(quantity=quantity, dates=dates) for quantity, dates in schedule]
                 return [*parts[:n], *divided, *parts[n + 1 :]]
         if all(part.dates != NO_DATES for part in parts):
             return parts
@@ -252,13 +258,12 @@ class LineReader:
         return parts
 
     def _schedule(self) -> Iterator[tuple[Decimal, Dates]]:
-        for segment in self._loop.rest:
-            if segment.tag == "SCH":
-                quantity = self._reading.quantity(segment.at(1), self.where)
-                first = self._reading.dates(segment.at(5), segment.at(6), self.where)
-                dates = first.joined(self._reading.dates(segment.at(8), segment.at(9), self.where))
-                if quantity:
-                    yield quantity, dates
+        for segment in self._schedules:
+            quantity = self._reading.quantity(segment.at(1), self.where)
+            first = self._reading.dates(segment.at(5), segment.at(6), self.where)
+            dates = first.joined(self._reading.dates(segment.at(8), segment.at(9), self.where))
+            if quantity:
+                yield quantity, dates
 
     def _split(self, part: _Part) -> Split:
         status = _STATUS[part.meaning]
@@ -266,8 +271,8 @@ class LineReader:
         rejected = status is SplitStatus.REJECTED
         if rejected:
             dates = NO_DATES
-        reasons = [part.reason, self._words, f"code {part.code}" if part.code and status not in _DATED else ""]
-        reason = "; ".join(filter(None, reasons))
+        code = f"code {part.code}" if part.code and status not in _DATED else ""
+        reason = "; ".join(filter(None, (part.reason, self._words, code)))
         return Split(
             status=status,
             quantity=part.quantity or Decimal(0),

@@ -78,7 +78,7 @@ class Reading:
 
     def number(self, text: str) -> Decimal | None:
         """A number of type R, not negative; None if it is no such number."""
-        return Decimal(text) if len(text) <= 32 and _NUMBER.fullmatch(text) else None
+        return _number(text) if len(text) <= 32 else None
 
     def quantity(self, text: str, where: str) -> Decimal | None:
         """A quantity; None if nothing is said. Raises: Unreadable."""
@@ -128,12 +128,26 @@ class Reading:
                 found.setdefault(segment.at(n), named)
         return found
 
+    def ours(self, items: dict[str, str]) -> str | None:
+        """Our item number, by the first qualifier that is there."""
+        for qualifier in self.partner.our_item:
+            if qualifier in items:
+                return items[qualifier]
+        return None
+
+    def theirs(self, items: dict[str, str]) -> str | None:
+        """The partner's, likewise."""
+        for qualifier in self.partner.partner_item:
+            if qualifier in items:
+                return items[qualifier]
+        return None
+
     def line(self, number: str, items: dict[str, str], where: str) -> LineRef:
         """How the document names a line. Raises: Unreadable (it does not)."""
         echoed = self.partner.echoes_line_numbers and number.isascii() and number.isdigit() and len(number) <= 20
         line_no = int(number) if echoed else None
-        ours = next((items[q] for q in self.partner.our_item if q in items), None)
-        theirs = next((items[q] for q in self.partner.partner_item if q in items), None)
+        ours = self.ours(items)
+        theirs = self.theirs(items)
         line_no = line_no if line_no and line_no < 2**31 else None
         if line_no is None and ours is None and theirs is None:
             raise Unreadable(f"{where} names neither a line nor an item that we know the qualifier of")
@@ -180,8 +194,13 @@ _MOST_SAID = 5
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = [segment.at(_SAID_IN[segment.tag]) for segment in segments if segment.tag in _SAID_IN]
+    words = [segment.at(_SAID_IN[segment[0]]) for segment in segments if segment[0] in _SAID_IN]
     return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID])) if words else ""
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4096)

@@ -120,6 +120,7 @@ _GROUPS_OF = {
     "850": "PO", "855": "PR", "860": "PC", "865": "CA", "856": "SH", "846": "IB", "870": "RS", "810": "IN",
     "997": "FA", "999": "FA",
 }  # fmt: skip
+_ENVELOPE = frozenset({"GS", "ST", "SE", "GE", "IEA"})
 _LINE_ENDS = re.compile(r"[\r\n]+")
 _TAGS = (
     "ISA|GS|ST|SE|GE|IEA|TA1|BEG|BAK|BCA|BCH|BSN|BIG|BIA|BSR|CUR|REF|PER|FOB|ITD|DTM|TD1|TD3|TD5|N1|N2|N3|N4|N9|MSG|"
@@ -251,6 +252,9 @@ def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues)
     parts = 0
     for segment in segments:
         tag = segment[0].strip()
+        if current is not None and tag not in _ENVELOPE:
+            current.body.append(segment)
+            continue
         parts += tag in {"ST", "GS"}
         if parts > MOST_SETS:
             raise Undecodable(f"an interchange holds more than {MOST_SETS} groups and sets; ask for it in parts")
@@ -282,8 +286,6 @@ def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues)
             else:
                 _close_interchange(interchange, segment, issues)
                 ended = True
-        elif current is not None:
-            current.body.append(segment)
         elif tag == "TA1":
             interchange.answers.append(segment)
         else:

@@ -16,10 +16,10 @@ imported until a suite is. See docs/writing-a-connector.md.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from connectors.testing.peer import Fault, Flaw, HeldOrder, Peer, Seen, SeenLine, held
+    from connectors.testing.peer import Fault, Flaw, HeldOrder, Peer, Sample, Seen, SeenLine, held
     from connectors.testing.suite import ConnectorSuite
 
-__all__ = ["ConnectorSuite", "Fault", "Flaw", "HeldOrder", "Peer", "Seen", "SeenLine", "held"]
+__all__ = ["ConnectorSuite", "Fault", "Flaw", "HeldOrder", "Peer", "Sample", "Seen", "SeenLine", "held"]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ thing): that test is recorded as unclaimed. What makes no sense on this channel 
 `ConnectorSuite.denies`, with a reason; never what is claimed, and never what every connector can pass.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -19,7 +19,7 @@ from connectors.errors import Unsupported
 from connectors.suppliers.interface import CancelWay, Capabilities, Connector, WireIds
 from connectors.testing.grading import NOTE
 from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED
-from connectors.testing.peer import Fault, Flaw, Peer
+from connectors.testing.peer import Fault, Flaw, Peer, Sample
 
 WHOLE = frozenset({"notices", "changes", "acknowledgements", "throttle", "poll"})
 """Groups that can be denied as a whole."""
@@ -48,8 +48,8 @@ class Group:
 
     denies: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """What makes no sense on this channel (a `Fault`, a `Flaw`, a group or a test), and why, for people to read."""
-    samples: ClassVar[Path | None] = None
-    """A folder of real documents, each `NAME` beside `NAME.json`, `{"events": [...]}`: what a person says it means."""
+    samples: ClassVar[Path | Sequence[Sample] | None] = None
+    """Real documents, or a folder of them, each `NAME` beside `NAME.json`, `{"events": [...]}`."""
 
     writes_golden: bool = False
     _record: list[tuple[str, object]]

@@ -13,9 +13,10 @@ import pytest
 
 from connectors.suppliers.interface import Change, Connector, Envelope, Inward, Place
 from connectors.testing.asking import Group, requires
-from connectors.testing.hostile import ANSWER
+from connectors.testing.hostile import ANSWER, read
+from connectors.testing.manifest import another
 from connectors.testing.orders import ORDER, OTHER_ORDER, REQUESTS, differences
-from connectors.testing.peer import Peer
+from connectors.testing.peer import Peer, Sample
 from connectors.testing.purity import rendered
 from domain.supplier_events import supplier_event
 
@@ -62,13 +63,25 @@ class CassetteTests(Group):
     async def test_samples_are_read_as_a_person_reads_them(self, connector: Connector, peer: Peer) -> None:
         if self.samples is None:
             pytest.fail("name a folder of real documents in `samples`, or say in `denies` why there are none")
-        read = sorted(self.samples.glob("*.json"))
-        assert read, f"no document in {self.samples} has its NAME.json beside it"
-        for expected in read:
-            headers = peer.write(ANSWER).headers
-            decoded = connector.decode(Inward(body=expected.with_suffix("").read_bytes(), headers=headers))
-            wanted = [supplier_event.validate_python(event) for event in json.loads(expected.read_text())["events"]]
-            assert list(decoded.events) == wanted, expected.name
+        samples = in_folder(self.samples) if isinstance(self.samples, Path) else self.samples
+        assert samples, f"there is no document in {self.samples} with its NAME.json beside it"
+        for sample in samples:
+            reader = another(connector, peer, **sample.settings)
+            decoded = read(reader, Inward(body=sample.body, headers=peer.write(ANSWER).headers))
+            assert (decoded and decoded.events) == sample.events, sample.name
+            await reader.aclose()
+
+
+def in_folder(folder: Path) -> list[Sample]:
+    """Each document that has its `NAME.json` beside it."""
+    return [
+        Sample(
+            name=expected.stem,
+            body=expected.with_suffix("").read_bytes(),
+            events=tuple(supplier_event.validate_python(event) for event in json.loads(expected.read_text())["events"]),
+        )
+        for expected in sorted(folder.glob("*.json"))
+    ]
 
 
 def _lines(document: bytes) -> list[str]:

@@ -13,7 +13,7 @@ from connectors.suppliers.interface import Connector, Decoded, Inward
 from connectors.testing.asking import Group, requires
 from connectors.testing.data import tried
 from connectors.testing.peer import Flaw, Peer
-from connectors.testing.talking import answer, split
+from connectors.testing.talking import answer, has_a_door, split
 from connectors.words import LONGEST_NAME
 from domain.supplier_events import SplitStatus
 
@@ -56,9 +56,10 @@ def read(connector: Connector, message: Inward) -> Decoded | None:
 
 
 def refused(connector: Connector, message: Inward) -> bool:
-    """Whether a message is turned away, at the door or when it is read."""
+    """Whether a message is turned away, at the door, if there is one, or when it is read."""
     try:
-        connector.verify(message)
+        if has_a_door(connector):
+            connector.verify(message)
         connector.decode(message)
     except Undecodable:
         return True
@@ -94,6 +95,13 @@ class HostileTests(Group):
     @pytest.mark.parametrize("flaw", [Flaw.SIGNATURE, Flaw.AGE, Flaw.SENDER, Flaw.RECEIVER])
     async def test_a_message_with_a_flaw_is_not_taken(self, connector: Connector, peer: Peer, flaw: Flaw) -> None:
         assert refused(connector, peer.write(ANSWER, flaw=flaw))
+
+    @requires("poll")
+    async def test_what_is_polled_is_not_taken_at_our_door(self, connector: Connector, peer: Peer) -> None:
+        """The gateway's door is open to everybody, and nothing proves there who brings a message that needs no proof."""
+        if not has_a_door(connector):
+            with pytest.raises(Undecodable):
+                connector.verify(peer.write(ANSWER))
 
     @requires()
     @pytest.mark.parametrize("trick", KNOWN_TRICKS)

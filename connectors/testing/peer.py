@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import Field
+
 from connectors.suppliers.interface import Envelope, Inward, Reply
 from domain.supplier_events import SupplierEvent
 from domain.values import Frozen
@@ -90,6 +92,17 @@ def held(documents: Iterable[Seen]) -> list[HeldOrder]:
             still = tuple(line for line in lines.values() if line.quantity)
             orders[at] = HeldOrder(po_number=seen.po_number, lines=still, cancelled=orders[at].cancelled)
     return orders
+
+
+class Sample(Frozen):
+    """A document that is none of the suite's own making, and what a person says it means."""
+
+    name: str
+    body: bytes
+    events: tuple[SupplierEvent, ...] | None
+    """None: it is none that a supplier sends, or nothing in it can be relied on, and it must be Undecodable."""
+    settings: Mapping[str, object] = Field(default_factory=dict[str, object])
+    """Those that the peer's settings have otherwise: who is who in it, and the habits of its sender."""
 
 
 class Peer(Protocol):

@@ -9,7 +9,7 @@ from connectors.configuration import ConnectorConfig
 from connectors.suppliers.csv.codec import CsvCodec
 from connectors.suppliers.csv.profile import CsvPartner
 from connectors.suppliers.documents import DocumentConnector
-from connectors.suppliers.interface import Manifest
+from connectors.suppliers.interface import Grade, Manifest
 from connectors.suppliers.transports.configuration import TransportConfig, open_transport
 
 
@@ -25,7 +25,9 @@ class CsvConfig(ConnectorConfig):
 class CsvConnector(DocumentConnector):
     """CSV with one supplier."""
 
-    manifest: ClassVar[Manifest] = Manifest(name="csv", version="1", protocol="CSV files", config=CsvConfig)
+    manifest: ClassVar[Manifest] = Manifest(
+        name="csv", version="1", protocol="CSV files", config=CsvConfig, grade=Grade.GOLD
+    )
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
         """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""

@@ -108,6 +108,8 @@ class FileDocuments:
         with self._named():
             async with self._place.opened() as files:
                 found = await self._handed_over(files, name, envelope.body)
+                if not found:
+                    await self._can_be_missed(files)
         return LookupStatus(found=found, reference=name if found else None)
 
     async def _handed_over(self, files: Files, name: str, body: bytes) -> bool:
@@ -126,6 +128,20 @@ class FileDocuments:
         if there is None and archive is not None:
             there = await self._read(files, f"{archive}/{name}", len(body) + 1)
         return there == body
+
+    async def _can_be_missed(self, files: Files) -> None:
+        """A folder that is not there has lost everything: a drive that is not mounted has not said no.
+
+        Raises:
+            Retryable: one of the two is not there, or cannot be looked into.
+        """
+        for folder in filter(None, (self._config.outbox, self._config.outbox_archive)):
+            try:
+                await files.entries(folder)
+            except OSError as failure:
+                raise Retryable(
+                    f"{self._shown(folder)} cannot be looked into: {words(failure)}; so nobody knows what was handed over"
+                ) from failure
 
     async def _read(self, files: Files, path: str, most: int) -> bytes | None:
         try:

@@ -190,8 +190,22 @@ class LeaksValueError(NdjsonConnector):
 
 
 class TakesFromAnybody(NdjsonConnector):
+    def decode(self, message: seam.Inward) -> seam.Decoded:
+        theirs = {**self._config.model_dump(), **_who(message.body)}
+        return NdjsonConnector("acme", theirs).decode(message)
+
+
+class TakesAtItsDoor(NdjsonConnector):
     def verify(self, message: seam.Inward) -> None:
         return None
+
+
+def _who(body: bytes) -> dict[str, str]:
+    try:
+        head = json.loads(body.split(b"\n")[0])
+        return {"us": head["receiver"], "them": head["sender"]}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
 
 
 class HearsOnlyTheFirstPart(NdjsonConnector):

@@ -21,6 +21,7 @@ CAUGHT = {
     "IsAlwaysWell": "test_its_check_says_so_when_it_cannot_get_in",
     "LeaksValueError": "test_known_tricks_are_turned_away",
     "TakesFromAnybody": "test_a_message_with_a_flaw_is_not_taken",
+    "TakesAtItsDoor": "test_what_is_polled_is_not_taken_at_our_door",
     "HearsOnlyTheFirstPart": "test_a_line_is_answered_in_parts",
     "TakesOneForAnother": "test_different_messages_have_different_keys",
     "LosesWhatItPolled": "test_a_crash_before_it_is_kept_loses_nothing",

@@ -64,16 +64,6 @@ class _Part(NamedTuple):
 
     quantities: dict[str, Decimal]
     dates: list[Segment]
-    stated: _Dates = _Dates()
-    """What they say."""
-
-
-class _Answer(NamedTuple):
-    """One part of the answer to a line, as far as quantities tell."""
-
-    status: SplitStatus
-    units: Decimal
-    dates: _Dates = _Dates()
 
 
 class _Line(NamedTuple):
@@ -207,7 +197,6 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     dates = dates.otherwise(of_order)
     unreadable = not parts and any(segment.tag == "QTY" for segment in block)
     splits = _splits(meaning, parts, dates, partner, issues)
-    splits = _splits(meaning, parts, dates, partner)
     reason = plain_words(free_text(block))
     unit_price = next(
         (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
@@ -220,22 +209,8 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
             changed |= {"status": SplitStatus.SUBSTITUTED, "substitute": instead}
         told.append(split.model_copy(update=changed))
     if not told and meaning is LineMeaning.BY_QUANTITY and not unreadable:
-    for status, units, of_part in splits:
-        substituted = instead if status is SplitStatus.ACCEPTED else None
-        told.append(
-            Split(
-                status=SplitStatus.SUBSTITUTED if substituted else status,
-                quantity=units,
-                ship_on=of_part.ship_on,
-                deliver_on=of_part.deliver_on,
-                unit_price=unit_price,
-                substitute=substituted,
-                reason=reason,
-            )
-        )
-    if not told and meaning is LineMeaning.BY_QUANTITY:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
-    first = next((part.stated for part in parts if part.dates), _Dates()).otherwise(dates)
+    first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
     return _Line(
         answer=AckLine(line=line_ref(block, partner, issues), splits=tuple(told)),
         meaning=meaning,
@@ -260,13 +235,10 @@ def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) ->
             quantities[segment.part(1)] = min(total, MOST_UNITS)
         elif segment.tag == "DTM":
             (parts[-1].dates if parts else before).append(segment)
-    of_line = _dates(before, partner, issues)
-    return [part._replace(stated=_dates(part.dates, partner, issues)) for part in parts], of_line
+    return parts, _dates(before, partner, issues)
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:
-    if not segments:
-        return _Dates()
     found: list[date | None] = []
     for qualifiers in (partner.delivery_dates, partner.ship_dates):
         stated = {one.part(1): one for one in reversed(segments) if one.part(1) in qualifiers}
@@ -276,41 +248,43 @@ def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues)
 
 
 def _splits(
-    meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner
-) -> list[_Answer]:
+    meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner, issues: Issues
+) -> list[Split]:
     """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
     ordered = next((part.quantities["21"] for part in parts if "21" in part.quantities), None)
     if meaning in {LineMeaning.REFUSED, LineMeaning.DELETED}:
         return [Split(status=SplitStatus.REJECTED, quantity=ordered or Decimal(0))]
-    if meaning is LineMeaning.REFUSED:
-        return [_Answer(SplitStatus.REJECTED, ordered or Decimal(0))]
     stated = [code for code in partner.confirmed_quantities if any(code in part.quantities for part in parts)]
     late = [code for code in partner.backordered_quantities if any(code in part.quantities for part in parts)]
     if not stated and not late:
         stated = ["21"]
-    splits: list[_Answer] = []
+    splits: list[Split] = []
     for part in parts:
-        dates = part.stated.otherwise(of_line)
+        dates = _dates(part.dates, partner, issues).otherwise(of_line)
         for code in stated[:1]:
             if part.quantities.get(code):
-                splits.append(_Answer(SplitStatus.ACCEPTED, part.quantities[code], dates))
+                splits.append(_split(SplitStatus.ACCEPTED, part.quantities[code], dates))
         for code in late:
             if part.quantities.get(code):
                 splits.append(_backordered(part.quantities[code], dates, partner))
     said = any(code in part.quantities for part in parts for code in [*stated[:1], *late])
-    rest = (ordered or Decimal(0)) - sum((split.units for split in splits), start=Decimal(0))
+    rest = (ordered or Decimal(0)) - sum((split.quantity for split in splits), start=Decimal(0))
     if said and not stated and rest > 0:  # only what is late was stated: the rest comes as asked
         first = next(part for part in parts if "21" in part.quantities)
-        splits.insert(0, _Answer(SplitStatus.ACCEPTED, rest, first.stated.otherwise(of_line)))
+        splits.insert(0, _split(SplitStatus.ACCEPTED, rest, _dates(first.dates, partner, issues).otherwise(of_line)))
     elif said and (rest > 0 or not splits):
         short = SplitStatus.BACKORDERED if partner.short == "backordered" and rest > 0 else SplitStatus.REJECTED
-        splits.append(_Answer(short, max(rest, Decimal(0))))
+        splits.append(Split(status=short, quantity=max(rest, Decimal(0))))
     return splits
 
 
-def _backordered(units: Decimal, dates: _Dates, partner: EdifactPartner) -> _Answer:
+def _split(status: SplitStatus, units: Decimal, dates: _Dates) -> Split:
+    return Split(status=status, quantity=units, ship_on=dates.ship_on, deliver_on=dates.deliver_on)
+
+
+def _backordered(units: Decimal, dates: _Dates, partner: EdifactPartner) -> Split:
     dated = dates.deliver_on or dates.ship_on
     follows = partner.backorders == "follow" or (partner.backorders == "follow if dated" and dated)
     if follows:
-        return _Answer(SplitStatus.BACKORDERED, units, dates)
-    return _Answer(SplitStatus.REJECTED, units)
+        return _split(SplitStatus.BACKORDERED, units, dates)
+    return Split(status=SplitStatus.REJECTED, quantity=units)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST_COMPLAINT = 500
 """Characters of the reason why a message cannot be read."""
 
-_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
+_NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization", "order-link"})
 """Headers that may hold a secret and prove nothing later."""
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class Taken(Frozen):
     """It came before; nothing counts twice."""
     po_numbers: tuple[str, ...] = ()
     """The orders that were told of it."""
+    astray: bool = False
+    """Something in it concerns no order of ours, which a person has to look at."""
     unreadable: str | None = None
     """Why it could not be read. It is kept all the same, and people look at it; sending it again changes nothing."""
 
@@ -101,7 +103,11 @@ async def take_in(
         await wake_purchase_order(temporal, po_number, names.SUPPLIER_MESSAGE, stored.inbox_id, task_queue=task_queue)
     reply = await _owed(ledger, connector, supplier_id, message, inbox_id=stored.inbox_id, at=at)
     taken = Taken(
-        inbox_id=stored.inbox_id, repeated=stored.repeated, po_numbers=stored.po_numbers, unreadable=unreadable
+        inbox_id=stored.inbox_id,
+        repeated=stored.repeated,
+        po_numbers=stored.po_numbers,
+        astray=stored.astray,
+        unreadable=unreadable,
     )
     return taken, reply
 

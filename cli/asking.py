@@ -11,12 +11,15 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -31,6 +34,11 @@ Answer = TypeVar("Answer")
 
 _ENDED_MEANWHILE = "AcceptedUpdateCompletedWorkflow"
 """How the server names the failure of an update whose workflow completed first."""
+
+_NOBODY_ANSWERS = frozenset(
+    {RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
+)
+"""How the server ends a query that no worker takes, or that one took and does not answer."""
 
 
 class NobodyRuns(Exception):
@@ -112,6 +120,40 @@ async def ask_mailbox(client: Client, supplier_id: str, request: ResolveMailbox,
     )
     reply: MailboxStanding = await _answered(client, supplier_id, asked, wait)
     return reply
+
+
+async def ask_standing(client: Client, who: str, workflow_id: str, query: str, *, wait: float) -> Any:
+    """Query a workflow that runs.
+
+    Args:
+        client: by which.
+        who: the id that people know it by.
+        workflow_id: whom to ask.
+        query: its name in the contract.
+        wait: seconds to wait at most.
+
+    Raises:
+        NobodyRuns: it has ended, however, or never was.
+        Refused: it could not answer.
+        CommandFailed: nobody answered in time.
+    """
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id)
+    try:
+        async with asyncio.timeout(wait):
+            # one that was terminated would answer, too, as if it would go on
+            return await handle.query(query, reject_condition=QueryRejectCondition.NOT_OPEN)
+    except WorkflowQueryRejectedError as ended:
+        raise NobodyRuns from ended
+    except WorkflowQueryFailedError as failed:
+        raise Refused(f"{who} cannot say: {failed}") from failed
+    except TimeoutError as late:
+        raise CommandFailed(await _why_late(client, who, wait, taken=False)) from late
+    except RPCError as failure:
+        if failure.status is RPCStatusCode.NOT_FOUND and not _lacks_namespace(failure):
+            raise NobodyRuns from failure
+        if failure.status in _NOBODY_ANSWERS:
+            raise CommandFailed(await _why_late(client, who, wait, taken=False)) from failure
+        raise
 
 
 async def _answered(client: Client, who: str, asked: Awaitable[WorkflowUpdateHandle[Any]], wait: float) -> Any:

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from cli.audit import report
 from cli.connections import address_of, ledger_dsn, open_ledger, reachable
 from cli.environment import LEDGER_DSN
-from cli.errors import CommandFailed
+from cli.errors import CommandFailed, file_in_words
 from cli.terminal import console, progress_bar, progress_console, say
 from ledger.audit import LAWS, Finding
 from ledger.audit import audit as check_books
@@ -29,7 +29,7 @@ def backup(file: Path) -> int:
         file: a new file; an old one is never overwritten.
     """
     dsn = _ledger()
-    with _shown("saving") as progress:
+    with file_in_words(file, "written"), _shown("saving") as progress:
         saved = save(dsn, file, at=datetime.now(UTC), progress=progress)
     say(f"{file}: {_in_words(saved)}, saved from {address_of(dsn)}", console())
     return 0
@@ -48,7 +48,7 @@ def restore(
         skip_numbers: purchase order numbers to leave out: those that the time after the backup may have given away.
     """
     dsn = _ledger()
-    with _shown("restoring") as progress:
+    with file_in_words(file, "read"), _shown("restoring") as progress:
         restored = load(dsn, file, skip_numbers=skip_numbers, progress=progress)
     say(
         f"{address_of(dsn)}: {_in_words(restored)}, restored as of {restored.taken_at:%Y-%m-%d %H:%M:%S} UTC", console()

@@ -5,7 +5,7 @@ import json
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ from cli.errors import CommandFailed
 from cli.field_errors import in_words
 from cli.terminal import console, plain, progress_console, table
 from connectors.suppliers.interface import setting_problems
-from domain.catalogue import Catalogue, CutOff
+from domain.catalogue import Catalogue, Contradiction, CutOff, Supplier, contradictions
 from domain.unknown_fields import unknown_fields
 from ledger import catalogue as book
 
@@ -85,23 +85,51 @@ def read_catalogue(path: Path) -> Catalogue:
         _entry(content, _steps(name), f"no such field; did you mean {near}?" if near else "no such field")
         for name, near in unknown_fields(content, Catalogue)
     ]
+    catalogue: Catalogue | None = None
     try:
         catalogue = Catalogue.model_validate(content)
     except ValidationError as refusal:
         for error in refusal.errors(include_url=False):
             if error["type"] == "too_short" and error["input"]:
                 continue  # pydantic counts only entries that are right; what is wrong with the others is said anyway
-            wrong += [_entry(content, error["loc"], line) for line in in_words(error).splitlines()]
-        raise _unusable(path, wrong) from refusal
-    wrong += [
-        _entry(content, ["suppliers", number, *_steps(problem.field)], problem.wrong)
-        for number, supplier in enumerate(catalogue.suppliers)
-        for problem in setting_problems(supplier.connector, supplier.connector_config)
-        if problem.variable is None
-    ]
-    if wrong:
+            if error["loc"]:  # how entries fit each other is told below, whatever else is wrong with them
+                wrong.append(_entry(content, error["loc"], in_words(error)))
+    wrong += [_entry(content, one.where, one.wrong) for one in _contradictions(content)]
+    wrong += [_entry(content, ["suppliers", number, *steps], said) for number, steps, said in _wrong_settings(content)]
+    if catalogue is None or wrong:
         raise _unusable(path, wrong)
     return catalogue
+
+
+def _contradictions(content: Mapping[str, object]) -> Iterator[Contradiction]:
+    """As the catalogue's own check finds them, of a file in which other things may be wrong, too."""
+    suppliers = [_key(entry, "supplier_id") for entry in _entries(content, "suppliers")]
+    skus = [_key(entry, "sku") for entry in _entries(content, "items")]
+    sold = [(_key(entry, "supplier_id"), _key(entry, "sku")) for entry in _entries(content, "supplier_items")]
+    return contradictions(suppliers, skus, sold)
+
+
+def _wrong_settings(content: Mapping[str, object]) -> Iterator[tuple[int, list[int | str], str]]:
+    """Number, field and words of what is wrong with the connectors of those suppliers that can be read."""
+    for number, entry in enumerate(_entries(content, "suppliers")):
+        try:
+            supplier = Supplier.model_validate(entry)
+        except ValidationError:
+            continue
+        for problem in setting_problems(supplier.connector, supplier.connector_config):
+            if problem.variable is None:
+                yield number, _steps(problem.field), problem.wrong
+
+
+def _entries(content: Mapping[str, object], part: str) -> list[object]:
+    """The entries of a part; one that is none where the part is missing or no list."""
+    entries = content.get(part)
+    return cast("list[object]", entries) if isinstance(entries, list) else [None]
+
+
+def _key(entry: object, name: str) -> str | None:
+    key = cast("dict[str, object]", entry).get(name) if isinstance(entry, dict) else None
+    return key.strip() if isinstance(key, str) else None
 
 
 def unset_variables(catalogue: Catalogue) -> Iterator[str]:

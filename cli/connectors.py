@@ -45,13 +45,13 @@ def connectors(*, as_json: Annotated[bool, Parameter(name="--json", negative="")
         }
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    drawn = table("Connector", "Version", "Speaks", "Settings")
+    drawn = table("Connector", "Version", "Grade", "Speaks", "Settings")
     for name, about in found.items():
         if isinstance(about, Manifest):
             settings = ", ".join(about.config.model_fields)
-            drawn.add_row(*map(plain, (name, about.version, about.protocol, settings)))
+            drawn.add_row(*map(plain, (name, about.version, _grade(about), about.protocol, settings)))
         else:
-            drawn.add_row(*map(plain, (name, "", "", about)))
+            drawn.add_row(*map(plain, (name, "", "", "", about)))
     console().print(drawn)
     if suppliers:
         console().print()
@@ -110,7 +110,17 @@ def _manifest(name: str) -> Manifest | str:
 def _described(about: Manifest | str) -> object:
     if isinstance(about, str):
         return about
-    return {"version": about.version, "speaks": about.protocol, "config": about.config.model_json_schema()}
+    return {
+        "version": about.version,
+        "grade": about.grade,
+        "speaks": about.protocol,
+        "config": about.config.model_json_schema(),
+    }
+
+
+def _grade(about: Manifest) -> str:
+    """What its author's run of the conformance kit measured (`connectors.testing`)."""
+    return about.grade or "none"
 
 
 async def _what_each_can(suppliers: Sequence[Supplier]) -> dict[str, Capabilities | str]:

@@ -19,6 +19,7 @@ from cli.amounts import money
 from cli.asking import NobodyRuns, ask_backorder, ask_purchase_order
 from cli.connections import open_ledger, temporal_client
 from cli.errors import CommandFailed, Refused
+from cli.ids import bare, meant
 from cli.terminal import console, say
 from domain.backorder_position import BackorderPosition, CancelledBy
 from domain.errors import NotFound, OrderConflict, OrderRefused
@@ -67,6 +68,7 @@ def cancel(
         wait: seconds to wait for the answer.
         as_json: print JSON.
     """
+    backorder = bare(backorder)
     reply = asyncio.run(_cancel(backorder, CancelRequest(by=CancelledBy(by), reason=reason), wait))
     said = f"{backorder}: {_ENDED[reply.outcome]}; {reply.units_cancelled} cancelled, {reply.units_shipped} shipped"
     if reply.refund:
@@ -101,7 +103,8 @@ def resolve(
         wait: seconds to wait for the answer.
         as_json: print JSON: what was decided, and where it then stands.
     """
-    if is_po_number(what):
+    what, is_order = asyncio.run(meant(what))
+    if is_order:
         if resolution not in set(PurchaseOrderResolution):
             raise CommandFailed(f"a purchase order is resolved by one of {', '.join(PurchaseOrderResolution)}")
         decision = purchase_order_contract.Resolve(resolution=PurchaseOrderResolution(resolution), note=note)
@@ -125,6 +128,7 @@ def release_now(purchase_order: str, /, *, wait: Wait = PATIENCE, as_json: AsJso
         wait: seconds to wait for the answer.
         as_json: print JSON.
     """
+    purchase_order = bare(purchase_order)
     order = asyncio.run(_decide(purchase_order, purchase_order_contract.RELEASE_NOW, None, wait))
     gone = f"went out before ({order.status})" if order.frozen_at else "goes out now"
     _tell(purchase_order, gone, order.status.value, as_json=as_json)
@@ -149,6 +153,7 @@ def hold(
         wait: seconds to wait for the answer.
         as_json: print JSON.
     """
+    purchase_order = bare(purchase_order)
     order = asyncio.run(_decide(purchase_order, purchase_order_contract.HOLD, Hold(held=not off), wait))
     if order.frozen_at:
         raise Refused(
@@ -157,11 +162,6 @@ def hold(
         )
     _tell(purchase_order, "goes on" if off else "held", order.status.value, as_json=as_json)
     return 0
-
-
-def is_po_number(what: str) -> bool:
-    """The ledger numbers purchase orders PO-000001 and on; any other id is a backorder's."""
-    return what.startswith("PO-") and what[3:].isdigit()
 
 
 async def _cancel(backorder_id: str, request: CancelRequest, wait: float) -> CancelReply:
@@ -175,14 +175,8 @@ async def _cancel(backorder_id: str, request: CancelRequest, wait: float) -> Can
 
 def _as_it_ended(position: BackorderPosition) -> CancelReply:
     """What a cancellation finds whose backorder has ended."""
-    return CancelReply(
-        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
-        units_cancelled=position.cancelled,
-        units_shipped=position.shipped,
-        refund=position.refund_due,
-        currency=position.currency,
-        refund_by=position.refund_deadline,
-    )
+    outcome = CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE
+    return CancelReply.of(position, outcome, position.refund_due)
 
 
 async def _resolve(backorder_id: str, decision: backorder_contract.Resolve, wait: float) -> BackorderPosition:

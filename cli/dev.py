@@ -94,6 +94,11 @@ def dev(
             await screen.show(supervisor)
 
         asyncio.run(run(stack.folder, stack.settings.ports, stack.parts, screen.tell, once_up))
+    except OSError as unusable:
+        named = unusable.strerror and unusable.filename
+        raise CommandFailed(
+            f"{unusable.filename} cannot be used: {unusable.strerror}" if named else str(unusable)
+        ) from unusable
     except (
         FolderTakenError,
         PortTakenError,
@@ -101,7 +106,6 @@ def dev(
         PostgresUnusableError,
         TemporalUnusableError,
         ValidationError,
-        OSError,
     ) as error:
         raise CommandFailed(str(error)) from error
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from cli.next_step import lasting, of_backorder, of_purchase_order, short_day
 from cli.terminal import console, in_lines, plain, say, table
 from domain.backorder_position import BackorderPosition
 from domain.needs import needs
+from domain.values import count_units
 from ledger.order_list import ListedOrder, Tally
 from workflows.backorder_contract import Resolution
 from workflows.purchase_order_contract import PurchaseOrderResolution
@@ -47,12 +49,27 @@ def backorders(found: Sequence[BackorderPosition], of: Tally, orders: Tally, now
         say(f"! {asking} {needs} attention: see `status --attention`", on)
 
 
+NARROW = 70
+"""Columns; where there are fewer, purchase orders do not fit a line each."""
+
+
 def purchase_orders(found: Sequence[ListedOrder], of: Tally, now: datetime) -> None:
-    """Print a line for each purchase order."""
+    """Print a line for each purchase order; on a narrow terminal a few lines for each."""
     on = console()
     if not found:
         say("no purchase orders", on)
         return
+    if on.width < NARROW:
+        _in_blocks(found, now, on)
+    else:
+        _in_a_table(found, now, on)
+    _cut(len(found), of.total, "purchase orders", on)
+    if asking := _counted(of.attention, "purchase order"):
+        needs = "needs" if of.attention == 1 else "need"
+        say(f"! {asking} {needs} attention: see `status --attention`", on)
+
+
+def _in_a_table(found: Sequence[ListedOrder], now: datetime, on: Console) -> None:
     numbers = ("Lines", "Units")
     dates = ("Sent", "Ack'd", "Goods")
     drawn = table(
@@ -73,10 +90,26 @@ def purchase_orders(found: Sequence[ListedOrder], of: Tally, now: datetime) -> N
         )
         drawn.add_row(*map(plain, cells))
     on.print(drawn)
-    _cut(len(found), of.total, "purchase orders", on)
-    if asking := _counted(of.attention, "purchase order"):
-        needs = "needs" if of.attention == 1 else "need"
-        say(f"! {asking} {needs} attention: see `status --attention`", on)
+
+
+def _in_blocks(found: Sequence[ListedOrder], now: datetime, on: Console) -> None:
+    for order in found:
+        step = of_purchase_order(order, now)
+        units = count_units(sum(line.ordered for line in order.lines))
+        days = {
+            "sent": order.place.sent_at.date() if order.place and order.place.sent_at else None,
+            "ack'd": order.acknowledged_at.date() if order.acknowledged_at else None,
+            "goods": order.expected_on,
+        }
+        dates = [f"{what} {short_day(day, now)}" for what, day in days.items() if day]
+        on.print(plain(f"{order.po_number} {order.supplier_id}"))
+        for said in (
+            f"{order.status.value}{' !' if order.attention else ''}, {_counted(len(order.lines), 'line')}, {units}",
+            ", ".join(dates),
+            f"next: {step.short(now)}" if step else "",
+        ):
+            if said:
+                on.print(Padding(plain(said), (0, 0, 0, 2)))
 
 
 def attention(

@@ -11,19 +11,20 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import TypeAdapter, ValidationError
-from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.announcing import wake_purchase_order
 from activities.receipts import read_receipt
-from cli.asking import NobodyRuns, ask_backorder
+from cli.asking import NobodyRuns, ask_backorder, ask_standing
 from cli.connections import open_ledger, task_queue, temporal_client
-from cli.decisions import PATIENCE, Wait, is_po_number
-from cli.errors import CommandFailed, Refused
+from cli.decisions import PATIENCE, Wait
+from cli.errors import CommandFailed, Refused, file_in_words
+from cli.ids import Meant, bare, meant
 from cli.terminal import console, plain, say, table
 from domain import names
 from domain.backorder_duty import delay_notices
 from domain.backorder_position import Answer
+from domain.purchase_order_duty import is_over
 from ledger import backorders, purchase_orders
 from workflows import backorder_contract, purchase_order_contract
 from workflows.backorder_contract import DelayAnswer, DelayAnswerReply
@@ -57,6 +58,7 @@ def answer_delay(
         wait: seconds to wait.
         as_json: print JSON.
     """
+    backorder = bare(backorder)
     reply = asyncio.run(_answer_delay(backorder, Answer(answer), notice, wait))
     if as_json:
         print(reply.model_dump_json(indent=2))
@@ -69,19 +71,24 @@ def receipt(what: str, file: Annotated[Path, Parameter(allow_leading_hyphen=True
     """Hand in a goods receipt; for a backorder, that one is served first. The same receipt again counts once.
 
     The file holds one receipt as JSON (`promisekeeper schema receipt` describes it), as in
-    `{"receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 2}]}`. Exit code 3: nothing has that id.
+    `{"receipt_id": "R-1", "lines": [{"line": {"sku": "LAMP"}, "good": 2}]}`; for a backorder it also says on which
+    purchase order the goods came: `"po_number": "PO-000012"`. Exit code 3: nothing has that id.
 
     Args:
         what: a purchase order's number such as PO-000012, or a backorder's id.
         file: where it is; `-` reads it from standard input.
     """
-    raw = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    one = asyncio.run(meant(what))
+    source = "standard input" if str(file) == "-" else str(file)
+    with file_in_words(source, "read"):
+        raw = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     try:
-        read = read_receipt(raw, what if is_po_number(what) else None)
+        read = read_receipt(raw, one.id if one.is_order else None)
     except ValueError as unusable:
-        raise CommandFailed(f"{file} holds no receipt that can be used: {unusable}") from unusable
-    asyncio.run(_signal(what, {names.RECEIPT: [_CONTENT.validate_json(raw)]}))
-    say(f"{what}: receipt {read.receipt_id} handed in; `promisekeeper status {what}` shows what came of it", console())
+        raise CommandFailed(f"{source} holds no receipt that can be used: {unusable}") from unusable
+    asyncio.run(_signal(one, {names.RECEIPT: [_CONTENT.validate_json(raw)]}))
+    said = f"receipt {read.receipt_id} handed in; `promisekeeper status {one.id}` shows what came of it"
+    say(f"{one.id}: {said}", console())
     return 0
 
 
@@ -93,27 +100,27 @@ def look_again(what: str, /) -> int:
     Args:
         what: a backorder's id, or a purchase order's number such as PO-000012.
     """
+    one = asyncio.run(meant(what))
     words = (
-        (names.SUPPLIER_MESSAGE, names.SHARES_CHANGED)
-        if is_po_number(what)
-        else (names.SUPPLY_CHANGED, names.PARCEL_MOVED)
+        (names.SUPPLIER_MESSAGE, names.SHARES_CHANGED) if one.is_order else (names.SUPPLY_CHANGED, names.PARCEL_MOVED)
     )
-    asyncio.run(_signal(what, {word: [] for word in words}))
-    say(f"{what}: told to look again", console())
+    asyncio.run(_signal(one, {word: [] for word in words}))
+    say(f"{one.id}: told to look again", console())
     return 0
 
 
-def standing(what: str, /, *, as_json: AsJson = False) -> int:
+def standing(what: str, /, *, wait: Wait = PATIENCE, as_json: AsJson = False) -> int:
     """Ask a running workflow itself what it does next, which includes what it has put off.
 
-    `promisekeeper status` tells the same from the ledger, and of what has ended, too. Exit code 1: no worker answers.
-    3: no workflow has that id.
+    `promisekeeper status` tells the same from the ledger, and of what has ended, too. Exit code 1: no workflow runs
+    for it. 2: no worker answers. 3: nothing has that id.
 
     Args:
         what: a backorder's id, or a purchase order's number such as PO-000012.
+        wait: seconds to wait for the answer.
         as_json: print JSON, with all that it knows.
     """
-    found = asyncio.run(_standing(what))
+    found = asyncio.run(_standing(asyncio.run(meant(what)), wait))
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return 0
@@ -155,11 +162,12 @@ async def _answer_delay(backorder_id: str, answer: Answer, notice: str | None, w
         return DelayAnswerReply(outcome="too_late")
 
 
-async def _signal(what: str, words: dict[str, list[Any]]) -> None:
+async def _signal(one: Meant, words: dict[str, list[Any]]) -> None:
     """Signal a workflow of something that the ledger knows; a purchase order that has ended wakes up."""
+    what, is_order = one
     client = await temporal_client()
     async with open_ledger() as ledger:
-        if is_po_number(what):
+        if is_order:
             await purchase_orders.position(ledger, what)
             for word, arguments in words.items():
                 await wake_purchase_order(client, what, word, *arguments, task_queue=task_queue())
@@ -172,24 +180,28 @@ async def _signal(what: str, words: dict[str, list[Any]]) -> None:
     except RPCError as gone:
         if gone.status is not RPCStatusCode.NOT_FOUND:
             raise
-        more = f"; `promisekeeper restart {what}` starts it again" if position.closed_at is None else ": it has ended"
-        raise Refused(f"no workflow runs for {what}{more}") from gone
+        raise _nobody_runs(what, ended=position.closed_at is not None) from gone
 
 
-async def _standing(what: str) -> dict[str, Any]:
+async def _standing(one: Meant, wait: float) -> dict[str, Any]:
     client = await temporal_client()
-    its_id = names.purchase_order_workflow_id if is_po_number(what) else names.backorder_workflow_id
-    query = purchase_order_contract.STANDING if is_po_number(what) else backorder_contract.STANDING
-    handle = client.get_workflow_handle(its_id(what))
+    if one.is_order:
+        its_id, query = names.purchase_order_workflow_id(one.id), purchase_order_contract.STANDING
+    else:
+        its_id, query = names.backorder_workflow_id(one.id), backorder_contract.STANDING
     try:
-        return _CONTENT.validate_python(await handle.query(query))
-    except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as failed:
-        raise Refused(f"{what} cannot say: {failed}") from failed
+        return _CONTENT.validate_python(await ask_standing(client, one.id, its_id, query, wait=wait))
     except ValidationError as strange:
-        raise Refused(f"{what} answered something that cannot be read") from strange
-    except RPCError as failure:
-        if failure.status is RPCStatusCode.NOT_FOUND:
-            raise Refused(
-                f"Temporal knows no workflow of {what}; `promisekeeper status {what}` asks the ledger"
-            ) from failure
-        raise
+        raise Refused(f"{one.id} answered something that cannot be read") from strange
+    except NobodyRuns as gone:
+        async with open_ledger() as ledger:
+            if one.is_order:
+                ended = is_over(await purchase_orders.position(ledger, one.id))
+            else:
+                ended = (await backorders.position(ledger, one.id)).closed_at is not None
+        raise _nobody_runs(one.id, ended=ended) from gone
+
+
+def _nobody_runs(what: str, *, ended: bool) -> Refused:
+    more = ": it has ended" if ended else f"; `promisekeeper restart {what}` starts it again"
+    return Refused(f"no workflow runs for {what}{more}")

@@ -12,7 +12,7 @@ from cli.terminal import plain, table
 from domain.backorder_position import BackorderPosition, ParcelState
 from domain.needs import needs
 from domain.purchase_order_position import PurchaseOrderPosition
-from domain.values import round_money
+from domain.values import count_units, round_money
 from ledger.backorders import StoryLine
 
 
@@ -48,8 +48,7 @@ def backorder(position: BackorderPosition, story: Sequence[StoryLine], now: date
     for parcel in position.parcels:
         if parcel.state is not ParcelState.VOIDED:
             tracking = f", tracking {parcel.tracking}" if parcel.tracking else ""
-            units = "1 unit" if parcel.quantity == 1 else f"{parcel.quantity} units"
-            facts.append(("Parcel", f"{units}, {parcel.state.value}{tracking}"))
+            facts.append(("Parcel", f"{count_units(parcel.quantity)}, {parcel.state.value}{tracking}"))
     if step:
         facts.append(("Next", step.full(now)))
     _print_facts(facts, on)

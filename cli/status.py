@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from cli import lists, pages
 from cli.amounts import as_data
 from cli.connections import open_ledger
-from cli.decisions import is_po_number
+from cli.ids import meant
 from cli.next_step import Step, of_backorder, of_purchase_order
 from cli.terminal import console
 from domain.backorder_position import BackorderPosition, Status
@@ -65,7 +65,9 @@ def status(
             lists.attention(found, asking, now)
         else:
             lists.backorders(*found, asking[1], now)
-    elif is_po_number(one):
+        return 0
+    one, is_order = asyncio.run(meant(one))
+    if is_order:
         order = asyncio.run(_purchase_order(one))
         if as_json:
             _print(_order_data(order, now))

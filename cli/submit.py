@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, NamedTuple, cast
+from typing import Annotated, NamedTuple, Protocol, cast
 
 import psycopg
 from cyclopts import Parameter
@@ -26,7 +26,7 @@ from cli.errors import CommandFailed
 from cli.order_files import BadLine, GoodLine, OrderFormat, Problem, each_line, format_of
 from cli.terminal import console, plain, progress_bar, progress_console, say, table
 from domain.errors import OrderConflict, OrderRefused
-from domain.orders import Order, refuse_nonsense
+from domain.orders import Order, nonsense
 from ledger import backorders, catalogue
 from ledger.book import Ledger
 from workflows.starting import start_backorder, started_order
@@ -46,13 +46,13 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-_Verdict = tuple[Outcome, Problem | None]
+_Verdict = tuple[Outcome, tuple[Problem, ...]]
 
-_STARTED: _Verdict = Outcome.STARTED, None
-_KNOWN: _Verdict = Outcome.KNOWN, None
+_STARTED: _Verdict = Outcome.STARTED, ()
+_KNOWN: _Verdict = Outcome.KNOWN, ()
 _CONFLICT: _Verdict = (
     Outcome.REFUSED,
-    Problem("backorder_id", "conflict: this id is known with other content; correct the line, or give it a new id"),
+    (Problem("backorder_id", "conflict: this id is known with other content; correct the line, or give it a new id"),),
 )
 
 
@@ -62,6 +62,8 @@ class Submitted(NamedTuple):
     started: int
     known: int
     refused: list[BadLine]
+    unread: int = 0
+    """How many of them were no orders by their form, and so were not checked any further."""
 
 
 def submit(
@@ -136,10 +138,13 @@ async def submit_file(
             ledger = await open_until_done.enter_async_context(open_ledger())
         desk = _Desk(client, ledger, await _skus(ledger))
         refused: list[BadLine] = []
+        unread = 0
         task = bar.add_task(f"Submitting {path.name}", total=total)
 
-        def settled(outcome: Outcome, bad: BadLine | None) -> None:
+        def settled(outcome: Outcome, bad: BadLine | None, *, read: bool = True) -> None:
+            nonlocal unread
             counts[outcome] += 1
+            unread += not read
             if bad:
                 refused.append(bad)
             bar.advance(task)
@@ -154,7 +159,7 @@ async def submit_file(
                 f"the connection was lost after {counts[Outcome.STARTED]} were started ({_first(lost)}). "
                 "Submit the same file again: nothing starts twice."
             ) from several
-    return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused))
+    return Submitted(counts[Outcome.STARTED], counts[Outcome.KNOWN], sorted(refused), unread)
 
 
 @contextmanager
@@ -184,6 +189,8 @@ def report(result: Submitted, on: Console) -> None:
         line, backorder = (bad.line_no, bad.backorder_id) if nth == 0 else ("", "")
         shown.add_row(plain(line), plain(backorder), plain(problem.field), plain(problem.reason))
     on.print(shown)
+    if result.unread:
+        say("Dates, amounts and items are checked once a line can be read, so more may follow.", on)
     if len(rows) > SHOWN_AT_MOST:
         say(f"and {len(rows) - SHOWN_AT_MOST:,} more problems; --json tells them all", on)
 
@@ -225,14 +232,14 @@ async def _hand_in(
     file_format: OrderFormat,
     desk: "_Desk",
     in_flight: int,
-    settled: Callable[[Outcome, BadLine | None], None],
+    settled: "_Settled",
 ) -> None:
     """Read on only as lines are settled, so that a file of any size needs little memory."""
     free = asyncio.Semaphore(in_flight)
 
     def ends(line: GoodLine, verdict: _Verdict) -> None:
-        outcome, reason = verdict
-        settled(outcome, BadLine(line.line_no, (reason,), line.order.backorder_id) if reason else None)
+        outcome, problems = verdict
+        settled(outcome, BadLine(line.line_no, problems, line.order.backorder_id) if problems else None)
 
     async def start(line: GoodLine) -> None:
         try:
@@ -245,13 +252,19 @@ async def _hand_in(
             accepted = await desk.accepted([line.order for line in portion if isinstance(line, GoodLine)])
             for line in portion:
                 if isinstance(line, BadLine):
-                    settled(Outcome.REFUSED, line)
+                    settled(Outcome.REFUSED, line, read=False)
                 elif verdict := desk.by_the_books(line.order, accepted):
                     ends(line, verdict)
                 else:
                     await free.acquire()
                     tasks.create_task(start(line))
             await asyncio.sleep(0)  # so that Ctrl-C is heard, however many are settled at once
+
+
+class _Settled(Protocol):
+    """Told of each line what became of it."""
+
+    def __call__(self, outcome: Outcome, bad: BadLine | None, *, read: bool = True) -> None: ...
 
 
 class _Desk:
@@ -280,38 +293,33 @@ class _Desk:
             return _KNOWN if fingerprint == order.fingerprint else _CONFLICT
         if self._skus is not None and order.sku not in self._skus:
             reason = f"{order.sku!r} is in no catalogue that was loaded (`promisekeeper catalogue load`)"
-            return Outcome.REFUSED, Problem("sku", reason)
+            return Outcome.REFUSED, (*_nonsense(order), Problem("sku", reason))
         return None
 
     async def start(self, order: Order) -> _Verdict:
         """Start an order that the books do not know."""
-        nonsense = _nonsense(order)
-        if nonsense is None and await start_backorder(self._client, order, task_queue=task_queue()):
+        problems = _nonsense(order)
+        if not problems and await start_backorder(self._client, order, task_queue=task_queue()):
             return _STARTED
-        return await self._against_workflow(order, nonsense)
+        return await self._against_workflow(order, problems)
 
-    async def _against_workflow(self, order: Order, nonsense: Problem | None) -> _Verdict:
+    async def _against_workflow(self, order: Order, problems: tuple[Problem, ...]) -> _Verdict:
         """Compare with what the workflow of this id, if there is one, was started with."""
         try:
             given = await started_order(self._client, order.backorder_id)
         except OrderConflict:
             return _CONFLICT
         except OrderRefused as refused:
-            return Outcome.REFUSED, Problem("backorder_id", str(refused))
+            return Outcome.REFUSED, (Problem("backorder_id", str(refused)),)
         if given is None:
-            return Outcome.REFUSED, nonsense or Problem(
-                "backorder_id", "its workflow was deleted just now; submit again"
-            )
+            deleted = Problem("backorder_id", "its workflow was deleted just now; submit again")
+            return Outcome.REFUSED, problems or (deleted,)
         return _KNOWN if given.fingerprint == order.fingerprint else _CONFLICT
 
 
-def _nonsense(order: Order) -> Problem | None:
-    """What is wrong with its amounts or dates."""
-    try:
-        refuse_nonsense(order, datetime.now(UTC))
-    except OrderRefused as refusal:
-        return Problem(refusal.field, str(refusal))
-    return None
+def _nonsense(order: Order) -> tuple[Problem, ...]:
+    """What is wrong with its id, amounts or dates."""
+    return tuple(Problem(refusal.field, str(refusal)) for refusal in nonsense(order, datetime.now(UTC)))
 
 
 async def _skus(ledger: Ledger | None) -> set[str] | None:

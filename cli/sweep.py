@@ -14,8 +14,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.restarting import restart_backorder, restart_purchase_order
 from cli.connections import open_ledger, task_queue, temporal_client
-from cli.decisions import is_po_number
 from cli.errors import CommandFailed, Refused
+from cli.ids import Meant, meant
 from cli.next_step import policy
 from cli.terminal import console, plain, progress_console, say, table
 from domain import names
@@ -68,8 +68,9 @@ def restart(what: str, /) -> int:
     Args:
         what: a backorder's id, or a purchase order's number such as PO-000012.
     """
-    said = asyncio.run(_restart(what))
-    say(f"{what}: {said}", console())
+    one = asyncio.run(meant(what))
+    said = asyncio.run(_restart(one))
+    say(f"{one.id}: {said}", console())
     return 0
 
 
@@ -132,11 +133,12 @@ def _reason(ended: WorkflowFailureError) -> str:
     return str(cause)
 
 
-async def _restart(what: str) -> str:
+async def _restart(one: Meant) -> str:
+    what, is_order = one
     client = await temporal_client()
     async with open_ledger() as ledger:
         at = datetime.now(UTC)
-        if is_po_number(what):
+        if is_order:
             workflow_id = names.purchase_order_workflow_id(what)
             order = await purchase_orders.position(ledger, what)
             if is_over(order):
@@ -156,7 +158,7 @@ async def _restart(what: str) -> str:
             attention = position.attention
         if said is None:
             raise Refused(f"{what} runs: somebody started it just now")
-        await _asked_no_more(ledger, what, attention, key=key, at=at)
+        await _asked_no_more(ledger, one, attention, key=key, at=at)
         return said
 
 
@@ -176,9 +178,9 @@ async def _gone(client: Client, what: str, workflow_id: str) -> tuple[str, str]:
     return f"its workflow had ended ({status})", f"{workflow_id}/restarted/{described.run_id}"
 
 
-async def _asked_no_more(ledger: Ledger, what: str, attention: str | None, *, key: str, at: datetime) -> None:
+async def _asked_no_more(ledger: Ledger, one: Meant, attention: str | None, *, key: str, at: datetime) -> None:
     """The sweep's own need is settled by this; all others stay."""
-    mine = [need for need in needs(attention) if need.startswith(f"The workflow of {what} was started again")]
+    mine = [need for need in needs(attention) if need.startswith(f"The workflow of {one.id} was started again")]
     for n, need in enumerate(mine):
-        settle = purchase_orders.settle_attention if is_po_number(what) else backorders.settle_attention
-        await settle(ledger, what, key=f"{key}/settled/{n}", at=at, how="started again by hand", need=need)
+        settle = purchase_orders.settle_attention if one.is_order else backorders.settle_attention
+        await settle(ledger, one.id, key=f"{key}/settled/{n}", at=at, how="started again by hand", need=need)

@@ -28,7 +28,7 @@ from domain.calendars import end_of_day
 from domain.delay_law import US, LawProfile, LegalPosition, NoticeFact, legal_position, refund_deadline
 from domain.duties import NOTHING_POSTPONED, first_due
 from domain.promises import honest_date, revised_after_overdue
-from domain.values import Frozen, Instant, round_money
+from domain.values import Frozen, Instant, count_units, round_money
 
 CARRIER_CHECK_EVERY = timedelta(days=1)
 """How often the carrier is asked about a booked parcel of which it has not reported (its webhook may be lost)."""
@@ -257,14 +257,14 @@ def _sourcing(position: BackorderPosition, policy: Policy, now: datetime) -> Ite
         return
     terms, asked = policy.sourcing, _no_supplier(position)
     if not position.sourcing_tries or position.last_sourced_at is None:
-        yield Duty(kind=DutyKind.SOURCE, at=now, why=f"find supply for {position.unsourced} units")
+        yield Duty(kind=DutyKind.SOURCE, at=now, why=f"find supply for {count_units(position.unsourced)}")
         return
     if position.sourcing_tries >= terms.attention_after_tries and asked not in (position.attention or ""):
         yield Duty(kind=DutyKind.ASK_OPERATOR, at=now, why=asked)
     yield Duty(
         kind=DutyKind.SOURCE,
         at=position.last_sourced_at + terms.retry_every,
-        why=f"look again for supply for {position.unsourced} units",
+        why=f"look again for supply for {count_units(position.unsourced)}",
     )
     if position.sourcing_failed_since and asked in (position.attention or ""):
         yield Duty(
@@ -291,7 +291,7 @@ def _parcels(position: BackorderPosition, policy: Policy, now: datetime) -> Iter
         yield Duty(
             kind=DutyKind.PLAN_PARCEL,
             at=now,
-            why=f"pack {loose} units",
+            why=f"pack {count_units(loose)}",
             parcel_id=f"{position.backorder_id}/parcel/{len(position.parcels) + 1}",
         )
     for parcel in live:

@@ -5,12 +5,12 @@ first order is to go out. Fields nobody knows are the file reader's to refuse; w
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
@@ -25,8 +25,6 @@ LONGEST_LEAD_TIME = timedelta(days=3 * 365)
 
 LARGEST_ORDER = 1_000_000
 """Stock units that the smallest order of an item may come to: as many as one customer may order."""
-
-Key = TypeVar("Key", str, tuple[str, str])
 
 
 def _written_out(example: str) -> BeforeValidator:
@@ -216,26 +214,61 @@ class Catalogue(Frozen):
 
     @model_validator(mode="after")
     def _refers_to_itself(self) -> Self:
-        if wrong := list(self._contradictions()):
-            raise ValueError("\n".join(wrong))
+        suppliers = [supplier.supplier_id for supplier in self.suppliers]
+        pairs = [(entry.supplier_id, entry.sku) for entry in self.supplier_items]
+        if wrong := list(contradictions(suppliers, [item.sku for item in self.items], pairs)):
+            raise ValueError("\n".join(f"{'.'.join(map(str, one.where))}: {one.wrong}" for one in wrong))
         return self
 
-    def _contradictions(self) -> Iterator[str]:
-        """Each in a sentence that names the entry."""
-        suppliers = [supplier.supplier_id for supplier in self.suppliers]
-        skus = [item.sku for item in self.items]
-        for twice in _repeated(suppliers):
-            yield f"two suppliers share a supplier_id; give each its own: {twice!r}"
-        for twice in _repeated(skus):
-            yield f"two items share a sku; give each its own: {twice!r}"
-        pairs = [(entry.supplier_id, entry.sku) for entry in self.supplier_items]
-        for supplier_id, sku in _repeated(pairs):
-            yield f"{supplier_id!r} lists sku {sku!r} twice; keep one entry"
-        for supplier_id in sorted({supplier_id for supplier_id, _ in pairs}.difference(suppliers)):
-            yield f"supplier_items names supplier {supplier_id!r}, which is not under suppliers"
-        for sku in sorted({sku for _, sku in pairs}.difference(skus)):
-            yield f"supplier_items names sku {sku!r}, which is not under items"
+
+class Contradiction(NamedTuple):
+    """An entry that does not fit the others."""
+
+    where: tuple[str, int, str]
+    """Part, entry (from 0) and field."""
+    wrong: str
 
 
-def _repeated(keys: Iterable[Key]) -> list[Key]:
-    return [key for key, times in Counter(keys).items() if times > 1]
+def contradictions(
+    suppliers: Sequence[str | None], skus: Sequence[str | None], sold: Sequence[tuple[str | None, str | None]]
+) -> Iterator[Contradiction]:
+    """Compare the entries of a catalogue by their keys.
+
+    Args:
+        suppliers: the id of each supplier; None: it has none that can be read, so it may be any.
+        skus: the sku of each item, likewise.
+        sold: supplier and sku of each supplier item, likewise.
+    """
+    for n in _repeats(suppliers):
+        yield Contradiction(("suppliers", n, "supplier_id"), "two suppliers share a supplier_id; give each its own")
+    for n in _repeats(skus):
+        yield Contradiction(("items", n, "sku"), "two items share a sku; give each its own")
+    for n in _repeats([None if None in pair else pair for pair in sold]):
+        yield Contradiction(
+            ("supplier_items", n, "sku"), f"{sold[n][0]!r} lists sku {sold[n][1]!r} twice; keep one entry"
+        )
+    for n, supplier_id in _unknown([supplier_id for supplier_id, _ in sold], suppliers):
+        wrong = f"names supplier {supplier_id!r}, which is not under suppliers"
+        yield Contradiction(("supplier_items", n, "supplier_id"), wrong)
+    for n, sku in _unknown([sku for _, sku in sold], skus):
+        yield Contradiction(("supplier_items", n, "sku"), f"names sku {sku!r}, which is not under items")
+
+
+def _repeats(keys: Sequence[Hashable | None]) -> Iterator[int]:
+    """Where a key stands for the second time."""
+    times = Counter[Hashable]()
+    for n, key in enumerate(keys):
+        times[key] += 1
+        if key is not None and times[key] == 2:
+            yield n
+
+
+def _unknown(named: Sequence[str | None], known: Sequence[str | None]) -> Iterator[tuple[int, str]]:
+    """Where a key that is not known is named for the first time; nothing where the known ones are not all known."""
+    if None in known:
+        return
+    seen = set(known)
+    for n, key in enumerate(named):
+        if key is not None and key not in seen:
+            seen.add(key)
+            yield n, key

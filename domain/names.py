@@ -40,6 +40,11 @@ def backorder_workflow_id(backorder_id: str) -> str:
     return f"backorder/{backorder_id}"
 
 
+def is_po_number(what: str) -> bool:
+    """The ledger numbers purchase orders PO-000001 and on. No backorder may be named so, for commands take both."""
+    return what.startswith("PO-") and what[3:].isdigit()
+
+
 def purchase_order_workflow_id(po_number: str) -> str:
     """The workflow id of a purchase order."""
     return f"po/{po_number}"

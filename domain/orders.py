@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints
 
 from domain.errors import OrderRefused
+from domain.names import is_po_number
 from domain.values import (
     CURRENCY_DIGITS,
     Currency,
@@ -66,7 +68,7 @@ class Order(Frozen):
     """One short sales-order line: the input of the `Backorder` workflow."""
 
     backorder_id: Id
-    """The business key. Sending the same id again is harmless."""
+    """The business key. Sending the same id again is harmless. `PO-` and digits alone are for purchase orders."""
     sales_order: Id
     line: int = Field(default=1, ge=1, le=9999)
     customer: Customer
@@ -115,41 +117,53 @@ def _canonical(value: object) -> str:
 
 
 def refuse_nonsense(order: Order, now: datetime) -> None:
-    """Check what the shape of an order cannot: its amounts against its currency, its dates against `now`.
+    """Raises: OrderRefused - the first nonsense in it."""
+    for refusal in nonsense(order, now):
+        raise refusal
 
-    Raises:
-        OrderRefused: an amount is finer than the currency's minor unit, the promised date is past or too far away, or
-            the order lies in the future.
+
+def nonsense(order: Order, now: datetime) -> Iterator[OrderRefused]:
+    """Check what the shape of an order cannot: its id, its amounts against its currency, its dates against `now`.
+
+    Yields:
+        The id is a purchase order's number, an amount is finer than the currency's minor unit, the promised date is
+        past or too far away, or the order lies in the future.
     """
+    if is_po_number(order.backorder_id):
+        yield OrderRefused(
+            f"backorder_id {order.backorder_id!r} is a purchase order's number, as the ledger gives them; name it "
+            f"otherwise, such as {order.backorder_id.replace('PO', 'BO', 1)!r}",
+            field="backorder_id",
+        )
     for field, amount in (("unit_price", order.unit_price), ("shipping_charge", order.shipping_charge)):
         if amount != round_money(amount, order.currency):
             digits = CURRENCY_DIGITS[order.currency]
-            raise OrderRefused(
+            yield OrderRefused(
                 f"{field} {amount} is finer than {order.currency} can be paid, which has "
                 f"{f'{digits} decimals' if digits else 'no decimals'}; round it as the customer was told",
                 field=field,
             )
     if order.unit_price * order.quantity + order.shipping_charge > LARGEST_VALUE:
-        raise OrderRefused(
+        yield OrderRefused(
             f"quantity x unit_price is more than {LARGEST_VALUE:,} {order.currency}, more than a card can be charged; "
             "correct it, or split the order",
             field="quantity",
         )
     ordered_at = order.ordered_at or now
     if ordered_at - now > CLOCKS_APART:
-        raise OrderRefused(
+        yield OrderRefused(
             f"ordered_at {ordered_at.isoformat()} lies in the future; correct it and send again", field="ordered_at"
         )
     if order.promised_by is not None:
         today = now.astimezone(ZoneInfo(order.ship_to.zone)).date()
         if order.promised_by < today:
-            raise OrderRefused(
+            yield OrderRefused(
                 f"promised_by {order.promised_by} is past (today is {today} at the ship-to address); "
                 "state a date that can be kept, or none",
                 field="promised_by",
             )
         if order.promised_by - today > FARTHEST_PROMISE:
-            raise OrderRefused(
+            yield OrderRefused(
                 f"promised_by {order.promised_by} is more than {FARTHEST_PROMISE.days} days away; "
                 "leave it empty if no date was stated",
                 field="promised_by",

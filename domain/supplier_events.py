@@ -84,6 +84,7 @@ class ChangeAck(Frozen):
     kind: Literal["change_ack"] = "change_ack"
     po_number: str
     revision: int
+    """0: the supplier does not say which; then it is the one that waits for an answer."""
     verdict: ChangeVerdict
     lines: tuple[AckLine, ...] = ()
     """With PARTLY: the lines as they now stand."""

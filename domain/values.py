@@ -70,3 +70,8 @@ Instant = AwareDatetime
 def round_money(amount: Decimal, currency: str) -> Decimal:
     """Round an extended amount half-up to the currency's minor unit (ISO 4217)."""
     return amount.quantize(Decimal(1).scaleb(-CURRENCY_DIGITS[currency]), rounding=ROUND_HALF_UP)
+
+
+def count_units(number: int) -> str:
+    """`1 unit`, `3 units`: for people."""
+    return f"{number} unit" if number == 1 else f"{number} units"

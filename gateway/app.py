@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
 from temporalio.service import RPCError
 
-from gateway import codec, customers, documentation, health, metrics, problems, upstream, webhooks
+from gateway import codec, customers, documentation, health, metrics, problems, supplier_page, upstream, webhooks
 from gateway.access_log import AccessLog
 from gateway.body_limit import BodyLimit
 from gateway.connections import Connect, from_environment
@@ -25,7 +25,10 @@ from gateway.html import problem_page
 from gateway.problems import Problem, unavailable
 from gateway.tracing import Traced
 
-DOORS = (upstream, webhooks, customers, codec, health, documentation)
+DOORS = (upstream, webhooks, customers, supplier_page, codec, health, documentation)
+
+PAGES = (customers.router.prefix, supplier_page.router.prefix)
+"""Where people look, and no programs."""
 
 _NO_TEMPORAL = "The workflow service does not answer; send the same again."
 
@@ -69,10 +72,11 @@ def create_app(connect: Connect = from_environment) -> FastAPI:
 
 
 def _answer_with_problems(app: FastAPI) -> None:
-    """Every error that leaves a door becomes a problem; on the customers' pages, one that people can read."""
+    """Every error that leaves a door becomes a problem; on the pages of customers and suppliers, one that people can
+    read."""
 
     def answered(request: Request, problem: Problem) -> Response:
-        if request.url.path.startswith(customers.router.prefix):
+        if request.url.path.startswith(PAGES):
             return problem_page(problem, customers.shop_name(request.app.state.connections.settings))
         return problem.response()
 

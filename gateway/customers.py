@@ -13,7 +13,8 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
 from activities.settings import Settings
-from connectors.messages.links import AnswerToken, InvalidLink, read_token
+from connectors.link_tokens import InvalidLink
+from connectors.messages.links import AnswerToken, read_token
 from domain.backorder_duty import Policy, delay_notices, law_of
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy, NoticePosition
 from domain.errors import NotFound

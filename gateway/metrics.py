@@ -185,6 +185,12 @@ def in_metrics(read: Figures) -> Iterator[Metric]:
         (),
         {(): read.unapplied},
     )
+    yield from _waiting(
+        "promisekeeper_supplier_messages_unread",
+        "Messages of suppliers that nobody could read, or that concern no order, and that no person has seen to",
+        (),
+        {(): read.unread},
+    )
 
 
 _OVER = {PurchaseOrderStatus.CLOSED, PurchaseOrderStatus.REJECTED, PurchaseOrderStatus.CANCELLED}

@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.inward import take_in, wake_mailbox
 from connectors.errors import ClocksApart, Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
@@ -18,6 +17,7 @@ from domain.values import Frozen, Id
 from gateway.body_limit import MIB
 from gateway.connections import Connected, Now
 from gateway.problems import Problem, ProblemKind, declared, unavailable
+from gateway.supplier_messages import Kept, keep_and_tell
 from ledger import parcels
 from workflows import backorder_contract
 
@@ -26,19 +26,6 @@ LARGEST_SUPPLIER_MESSAGE = 5 * MIB
 log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["webhooks"])
-
-
-class Kept(Frozen):
-    """What became of a supplier's message."""
-
-    inbox_id: int
-    """Under which it is kept, raw."""
-    repeated: bool
-    """It came before; nothing counts twice."""
-    purchase_orders: tuple[str, ...] = ()
-    """Those that were told of it."""
-    unreadable: str | None = None
-    """Why it could not be read. It is kept all the same, and people look at it; sending it again changes nothing."""
 
 
 class Noted(Frozen):
@@ -80,29 +67,12 @@ async def from_supplier(
         raise _not_proven(
             str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here"
         ) from stranger
-    queue = connections.settings.task_queue
-    taken, reply = await take_in(
-        connections.ledger,
-        connections.temporal,
-        connector,
-        supplier_id,
-        message,
-        door="webhook",
-        at=now,
-        task_queue=queue,
-    )
-    if taken.unreadable or (reply and not reply.at_once):
-        await wake_mailbox(connections.temporal, supplier_id, task_queue=queue)
-    code = status.HTTP_200_OK if taken.repeated else status.HTTP_202_ACCEPTED
-    if reply and reply.at_once:
+    kept, reply = await keep_and_tell(connections, supplier_id, connector, message, door="webhook", at=now)
+    code = status.HTTP_200_OK if kept.repeated else status.HTTP_202_ACCEPTED
+    if reply:
         return Response(reply.body, code, media_type=reply.content_type)
     response.status_code = code
-    return Kept(
-        inbox_id=taken.inbox_id,
-        repeated=taken.repeated,
-        purchase_orders=taken.po_numbers,
-        unreadable=taken.unreadable,
-    )
+    return kept
 
 
 @router.post(

@@ -20,7 +20,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.backorder_position import BackorderPosition, PaymentKind, PaymentState
 from domain.errors import PromisekeeperError
-from domain.values import round_money
 from gateway.connections import Connections
 from ledger import backorders
 from workflows import backorder_contract
@@ -176,11 +175,5 @@ def _reply_of_the_books(position: BackorderPosition) -> CancelReply:
         (p.amount for p in position.payments if p.kind is PaymentKind.REFUND and p.state is PaymentState.SUCCEEDED),
         Decimal(0),
     )
-    return CancelReply(
-        outcome=CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE,
-        units_cancelled=position.cancelled,
-        units_shipped=position.shipped,
-        refund=round_money(refunded + position.refund_due, position.currency),
-        currency=position.currency,
-        refund_by=position.refund_deadline,
-    )
+    outcome = CancelOutcome.ALREADY_CANCELLED if position.cancelled else CancelOutcome.TOO_LATE
+    return CancelReply.of(position, outcome, refunded + position.refund_due)

@@ -53,6 +53,11 @@ _OPERATION_OF_REVISION = """
     select operation_id, po_number, kind, revision, state, answered_at, verdict
     from outbox where po_number = %s and revision = %s and kind <> 'place' for no key update
 """
+_UNANSWERED = """
+    select operation_id, po_number, kind, revision, state, answered_at, verdict
+    from outbox where po_number = %s and kind <> 'place' and answered_at is null
+    order by revision desc limit 1 for no key update
+"""
 # A supplier that speaks of an operation has it, so 'unknown' told after 'delivered' is old news.
 _SENT = """
     update outbox set state = %(result)s, sent_at = coalesce(sent_at, %(at)s), reason = %(reason)s,
@@ -138,7 +143,10 @@ async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: dat
 async def answer_change(connection: Connection, locked: LockedOrder, ack: ChangeAck, *, at: datetime) -> Effect:
     """The supplier's answer to a change or cancellation."""
     order = locked.order
-    operation = await fetch_one(connection, _Operation, _OPERATION_OF_REVISION, (order.po_number, ack.revision))
+    which = (
+        (_OPERATION_OF_REVISION, (order.po_number, ack.revision)) if ack.revision else (_UNANSWERED, (order.po_number,))
+    )
+    operation = await fetch_one(connection, _Operation, *which)
     if operation is None:
         what = f"{order.supplier_name} answers revision {ack.revision} of {order.po_number}, which was never asked."
         return Effect(outcome="answers a revision that was never asked: recorded, not applied", incidents=(what,))

@@ -13,11 +13,11 @@ from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.purchasing import quantity_to_order
+from domain.values import count_units
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
 from ledger.locked_orders import Line, LockedOrder, lock_order, write_line
 from ledger.order_lines import let_stand
 from ledger.outbox import TO_PLAN, OrderToPlan, PlannedLine, PlannedOperation
-from ledger.shares import count_units
 
 
 class _InFlight(NamedTuple):

@@ -150,8 +150,10 @@ _MESSAGES = """
         and (e.po_number = any(%s) or e.po_number is null or e.prefer = %s))
     or not exists (select from inbox_event e where e.inbox_id = i.inbox_id)
 """
-_MESSAGE = "select body, headers, unreadable from inbox where inbox_id = %s"
-_KEEP_MESSAGE = "update inbox set body = %s, headers = %s, unreadable = %s where inbox_id = %s"
+_MESSAGE = "select body, headers, unreadable, astray, issues from inbox where inbox_id = %s"
+_KEEP_MESSAGE = """
+    update inbox set body = %s, headers = %s, unreadable = %s, astray = %s, issues = %s where inbox_id = %s
+"""
 _EVENTS = "select n, event, outcome from inbox_event where inbox_id = %s"
 _KEEP_EVENT = "update inbox_event set event = %s, outcome = %s where inbox_id = %s and n = %s"
 
@@ -168,10 +170,10 @@ async def _leave_out(connection: Connection, backorder_id: str, po_numbers: list
         if (kept := _in_sentences(facts, words)) != facts:
             await connection.execute(_KEEP_SAID, (as_json(kept), key))
     for inbox_id in messages:  # one by one: a message may have a megabyte
-        for body, headers, unreadable in await (await connection.execute(_MESSAGE, (inbox_id,))).fetchall():
-            raw, about, why = _bytes_without(body, words), _without(headers, words), _without(unreadable, words)
-            if (raw, about, why) != (body, headers, unreadable):
-                await connection.execute(_KEEP_MESSAGE, (raw, as_json(about), why, inbox_id))
+        for body, headers, *said in await (await connection.execute(_MESSAGE, (inbox_id,))).fetchall():
+            raw, about, kept = _bytes_without(body, words), _without(headers, words), _without(said, words)
+            if (raw, about, kept) != (body, headers, said):
+                await connection.execute(_KEEP_MESSAGE, (raw, as_json(about), *kept, inbox_id))
         for n, event, outcome in await (await connection.execute(_EVENTS, (inbox_id,))).fetchall():
             kept_event, kept_outcome = _in_sentences(event, words), _without(outcome, words)
             if (kept_event, kept_outcome) != (event, outcome):

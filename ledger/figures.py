@@ -94,6 +94,12 @@ _UNAPPLIED = """
 """
 
 
+_FOR_A_PERSON = """
+    select count(*)::int as number, coalesce(extract(epoch from %(now)s - min(received_at)), 0)::float8 as seconds
+    from inbox where (unreadable is not null or astray is not null) and seen_to_at is null
+"""
+
+
 class Need(StrEnum):
     """What kind of thing an operator is asked for, told by the words it is asked in."""
 
@@ -183,6 +189,7 @@ class Figures(Frozen):
     untold: Queue
     """Words that workflows are still to be told."""
     unapplied: Queue
+    unread: Queue
     """Events of suppliers that are in the inbox and not yet in the books."""
 
 
@@ -269,6 +276,7 @@ async def figures(ledger: Ledger, *, now: datetime) -> Figures:
             attention=_attention(await fetch(connection, _Asked, _ATTENTION, at)),
             untold=(await fetch(connection, Queue, _UNTOLD, at))[0],
             unapplied=(await fetch(connection, Queue, _UNAPPLIED, at))[0],
+            unread=(await fetch(connection, Queue, _FOR_A_PERSON, at))[0],
         )
 
 

@@ -13,12 +13,15 @@ import psycopg
 
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
-from domain.supplier_events import SupplierEvent, SyntaxAck, supplier_event
+from domain.supplier_events import Hint, SupplierEvent, SyntaxAck, Unmatched, supplier_event
 from domain.values import Frozen
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, as_json, fetch_one
 from ledger.locked_orders import Effect
 from ledger.supplier_events import apply_event
+
+LONGEST_ASTRAY = 1000
+"""Characters of what a person is told of a message that concerns no order of ours."""
 
 
 class StoredMessage(Frozen):
@@ -29,6 +32,8 @@ class StoredMessage(Frozen):
     """This very message came before; nothing was stored again."""
     po_numbers: tuple[str, ...]
     """The orders it speaks of, all of them ours with this supplier: their workflows are to be told."""
+    astray: bool = False
+    """Something in it concerns no order of ours, which a person has to look at."""
 
 
 class AppliedEvents(Frozen):
@@ -45,6 +50,7 @@ _MESSAGE = """
     insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable, issues)
     values (%s, %s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
 """
+_ASTRAY = "update inbox set astray = %s where inbox_id = %s"
 _EVENTS = """
     insert into inbox_event (inbox_id, n, po_number, event, prefer, applied_at, outcome)
     values (%s, %s, %s, %s, %s, %s, %s)
@@ -106,8 +112,8 @@ async def store_message(
         )
         inserted = await (await connection.execute(_MESSAGE, row)).fetchone()
         inbox_id = int(inserted[0]) if inserted else 0
-        po_numbers = await keep_events(connection, supplier_id, inbox_id, events, at=at, prefer=prefer)
-        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers)
+        po_numbers, astray = await keep_events(connection, supplier_id, inbox_id, events, at=at, prefer=prefer)
+        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers, astray=astray)
         fact.result = stored.model_dump(mode="json")
         fact.note(
             text=f"Message through the {door}: {unreadable or ', '.join(e.kind for e in events) or 'nothing to do'}"
@@ -123,21 +129,31 @@ async def keep_events(
     *,
     at: datetime,
     prefer: str | None = None,
-) -> tuple[str, ...]:
-    """Keep what a message says, to be applied by the orders it speaks of. Returns those, which are to be told."""
+) -> tuple[tuple[str, ...], bool]:
+    """Keep what a message says, to be applied by the orders it speaks of.
+
+    Returns:
+        Those orders, which are to be told; and whether something in it concerns no order of ours.
+    """
     events = await _with_their_orders(connection, supplier_id, events)
     named = sorted({event.po_number for event in events if event.po_number})
     found = await connection.execute(_OURS, (supplier_id, named))
     ours = {str(row[0]) for row in await found.fetchall()}
-    rows = list[tuple[Any, ...]]()
+    rows, astray = list[tuple[Any, ...]](), list[str]()
     for n, event in enumerate(events):
         known = event.po_number in ours
         outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
+        if outcome and not isinstance(event, (Hint, SyntaxAck)):
+            astray.append(
+                event.what if isinstance(event, Unmatched) else f"its {event.kind.replace('_', ' ')} {outcome}"
+            )
         content = as_json(event.model_dump(mode="json"))
         po_number, applied_at = (event.po_number, None) if known else (None, at)
         rows.append((inbox_id, n, po_number, content, prefer, applied_at, outcome))
     await connection.cursor().executemany(_EVENTS, rows)
-    return tuple(sorted(ours))
+    if astray:
+        await connection.execute(_ASTRAY, ("; ".join(astray)[:LONGEST_ASTRAY], inbox_id))
+    return tuple(sorted(ours)), bool(astray)
 
 
 _NUMBERED = "select control_number, po_number from outbox where supplier_id = %s and control_number = any(%s)"

@@ -11,6 +11,7 @@ from typing import LiteralString, NamedTuple
 
 from domain.allocation import Waiting, allocate
 from domain.names import SHARES_CHANGED, purchase_order_workflow_id
+from domain.values import count_units
 from ledger.announcements import owe_all
 from ledger.book import Connection, fetch, fetch_one
 from ledger.collecting import resize_collecting
@@ -19,7 +20,6 @@ from ledger.shares import (
     Share,
     Taken,
     allocate_from_stock,
-    count_units,
     join_lines,
     take_back,
     tell_allocated,

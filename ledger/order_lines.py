@@ -10,10 +10,11 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain import allocation
+from domain.values import count_units
 from ledger.book import Connection
 from ledger.locked_orders import Line, LockedOrder, Order, write_line
 from ledger.offering import offer_free_open
-from ledger.shares import claims_in_rank, count_units, take_from_claims, tell_changes
+from ledger.shares import claims_in_rank, take_from_claims, tell_changes
 
 
 async def keep_only(

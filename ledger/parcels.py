@@ -12,12 +12,11 @@ from domain.backorder_position import BackorderPosition
 from domain.errors import NotFound
 from domain.money import Worth, parcel_charge
 from domain.names import backorder_workflow_id
-from domain.values import round_money
+from domain.values import count_units, round_money
 from ledger.attention import RAISE_ON_BACKORDER
 from ledger.backorders import lock_sku_of
 from ledger.book import Connection, Fact, Ledger, fetch_one
 from ledger.positions import read_position
-from ledger.shares import count_units
 
 # What is not set aside yet, and what money covers already: captured, or still to be charged for another live parcel.
 _TO_PACK = """

@@ -16,11 +16,12 @@ from domain.catalogue import CutOff, Supplier
 from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, SupplierTerms
+from domain.values import count_units
 from ledger.attention import SETTLE_ON_ORDER, ask_among_many, ask_operator
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
 from ledger.locked_orders import LockedOrder, lock_order
 from ledger.order_lines import write_off
-from ledger.shares import count_units, tell_changes
+from ledger.shares import tell_changes
 
 _POSITION = """
     select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at,

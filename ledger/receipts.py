@@ -13,11 +13,12 @@ from math import floor
 from domain import allocation
 from domain.allocation import Waiting
 from domain.supplier_events import Received
+from domain.values import count_units
 from ledger.book import Connection
 from ledger.locked_orders import Effect, Line, LockedOrder, named, stock_units, write_line
 from ledger.offering import offer_free_stock
 from ledger.order_lines import keep_only, mark_known, offer_rest, write_off
-from ledger.shares import PLACE, Grant, allocate_from_line, claims_in_rank, count_units, tell_allocated
+from ledger.shares import PLACE, Grant, allocate_from_line, claims_in_rank, tell_allocated
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _read(locked: LockedOrder, receipt: Received) -> tuple[dict[Line, Arrived], 
         line = locked.find(part.line)
         if line is None:
             incidents.append(
-                f"Receipt {receipt.receipt_id} brought {part.good} good units of {named(part.line)}, which is not on "
+                f"Receipt {receipt.receipt_id} brought {part.good} good of {named(part.line)}, which is not on "
                 f"{locked.order.po_number}. Find out what came and book it by hand."
             )
             continue

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from domain.allocation import Waiting
 from domain.names import SUPPLY_CHANGED, backorder_workflow_id
+from domain.values import count_units
 from ledger.announcements import owe_all
 from ledger.book import Connection, fetch, record_consequences
 
@@ -132,11 +133,6 @@ class Taken(NamedTuple):
     po_number: str
     line_no: int
     units: int
-
-
-def count_units(number: int) -> str:
-    """`1 unit`, `3 units`: for the story."""
-    return f"{number} unit" if number == 1 else f"{number} units"
 
 
 async def claims_in_rank(

@@ -16,13 +16,14 @@ from domain.backorder_position import BackorderPosition
 from domain.errors import NotFound
 from domain.names import backorder_workflow_id
 from domain.sourcing import Candidate, rank
+from domain.values import count_units
 from ledger.backorders import lock_sku_of
 from ledger.batches import Batches
 from ledger.book import Connection, Ledger, fetch
 from ledger.collecting import CollectingPo, Merged, candidates_for, collecting_po, merge_into, put_line
 from ledger.offering import FREE_OPEN, FreeLine
 from ledger.positions import position
-from ledger.shares import PLACE, Share, allocate_from_stock, count_units, join_lines
+from ledger.shares import PLACE, Share, allocate_from_stock, join_lines
 
 TOGETHER = 50
 """Backorders sourced in one transaction. Others who need the SKU wait that long."""

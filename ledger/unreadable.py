@@ -11,11 +11,13 @@ from ledger.book import Ledger, fetch, fetch_one
 from ledger.inbox import StoredMessage, keep_events
 
 _UNREADABLE = """
-    select inbox_id, received_at, unreadable as why from inbox
-    where supplier_id = %s and unreadable is not null and seen_to_at is null order by inbox_id limit %s
+    select inbox_id, received_at, coalesce(unreadable, astray) as why from inbox
+    where supplier_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
+    order by inbox_id limit %s
 """
 _HOW_MANY = """
-    select count(*) as messages from inbox where supplier_id = %s and unreadable is not null and seen_to_at is null
+    select count(*) as messages from inbox
+    where supplier_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
 """
 _RAW = "select inbox_id, door, headers, body from inbox where inbox_id = %s"
 _READ_AFTER_ALL = "update inbox set unreadable = null where inbox_id = %s and unreadable is not null returning inbox_id"
@@ -46,7 +48,8 @@ async def unreadable(ledger: Ledger, supplier_id: str, *, most: int = SHOWN) -> 
 _MAILBOXES = """
     select s.supplier_id, m.fetched_at,
            (select count(*) from inbox i
-            where i.supplier_id = s.supplier_id and i.unreadable is not null and i.seen_to_at is null) as unreadable,
+            where i.supplier_id = s.supplier_id and (i.unreadable is not null or i.astray is not null)
+              and i.seen_to_at is null) as unreadable,
            (select count(*) from reply r where r.supplier_id = s.supplier_id and r.sent_at is null) as replies_owed
     from supplier s left join mailbox m using (supplier_id) order by s.supplier_id
 """
@@ -83,10 +86,10 @@ async def read_after_all(
     async with ledger.fact(key=key, subject=subject, kind="message", at=at) as fact:
         if fact.repeated:
             return StoredMessage.model_validate({**fact.result, "repeated": True})
-        po_numbers: tuple[str, ...] = ()
+        po_numbers, astray = tuple[str, ...](), False
         if await (await fact.connection.execute(_READ_AFTER_ALL, (inbox_id,))).fetchone() is not None:
-            po_numbers = await keep_events(fact.connection, supplier_id, inbox_id, events, at=at)
-        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers)
+            po_numbers, astray = await keep_events(fact.connection, supplier_id, inbox_id, events, at=at)
+        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers, astray=astray)
         fact.result = stored.model_dump(mode="json")
         fact.note(text=f"Message {inbox_id} could be read after all: {', '.join(e.kind for e in events) or 'nothing'}")
         return stored

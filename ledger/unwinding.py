@@ -10,12 +10,13 @@ from typing import NamedTuple
 from domain.backorder_position import BackorderPosition
 from domain.errors import BooksDoNotBalance
 from domain.names import backorder_workflow_id
+from domain.values import count_units
 from ledger.backorders import lock_sku_of
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
 from ledger.collecting import resize_collecting
 from ledger.offering import GivenBack, offer_free_open, offer_free_stock, tell_frozen
 from ledger.positions import position
-from ledger.shares import Taken, count_units, take_back
+from ledger.shares import Taken, take_back
 
 _NEED = """
     select unsourced, allocated, ordered > shipped + cancelled as open, cancel_requested_at is not null as cancelled

@@ -393,14 +393,7 @@ class Backorder(DutyWorkflow[BackorderPosition, Duty, CancelRequest | DelayAnswe
             outcome = CancelOutcome.ALREADY_CANCELLED
         else:
             outcome = CancelOutcome.REST_CANCELLED if position.shipped else CancelOutcome.CANCELLED
-        return CancelReply(
-            outcome=outcome,
-            units_cancelled=position.cancelled,
-            units_shipped=position.shipped,
-            refund=position.refund_due,
-            currency=position.currency,
-            refund_by=position.refund_deadline,
-        )
+        return CancelReply.of(position, outcome, position.refund_due)
 
     def _show(self) -> None:
         position = self._standing

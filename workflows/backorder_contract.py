@@ -8,7 +8,7 @@ Upstream teams can start and talk to backorders with any Temporal SDK by this pa
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field
 from temporalio.common import SearchAttributeKey
@@ -18,7 +18,7 @@ from domain.backorder_duty import Duty, Policy
 from domain.backorder_position import Answer, BackorderPosition, CancelledBy
 from domain.duties import Stuck
 from domain.orders import Order
-from domain.values import Frozen, Words
+from domain.values import Frozen, Words, round_money
 
 __all__ = ["RECEIPT", "SUPPLY_CHANGED", "TASK_QUEUE", "WORKFLOW", "Order", "workflow_id"]
 
@@ -89,6 +89,19 @@ class CancelReply(Frozen):
     """What is given back, in `currency`."""
     currency: str
     refund_by: date | None
+    """The last day for it; None where nothing is given back."""
+
+    @classmethod
+    def of(cls, position: BackorderPosition, outcome: CancelOutcome, refund: Decimal) -> Self:
+        """The answer of a backorder that stands so, of which so much is given back."""
+        return cls(
+            outcome=outcome,
+            units_cancelled=position.cancelled,
+            units_shipped=position.shipped,
+            refund=round_money(refund, position.currency),
+            currency=position.currency,
+            refund_by=position.refund_deadline if refund else None,
+        )
 
 
 class DelayAnswer(Frozen):

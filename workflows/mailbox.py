@@ -184,8 +184,9 @@ def current_details(
     if position.unreadable_total:
         lines += [
             "",
-            f"**Needs a person: {position.unreadable_total} messages could not be read.** They are kept as they came. "
-            "Mend the partner's profile, then resolve with `retry`; or see to them by hand, then `dismiss`.",
+            f"**Needs a person: {position.unreadable_total} messages could not be read, or concern no order of ours.** "
+            "They are kept as they came. Mend the partner's profile, then resolve with `retry`; or see to them by "
+            "hand, then `dismiss`.",
             "",
         ]
         lines += [

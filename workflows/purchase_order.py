@@ -147,6 +147,22 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         """Carry out the decision."""
         return cast("Standing", await self._ask(request))
 
+    @resolve.validator
+    def _check_resolution(self, request: Resolve) -> None:
+        """A decision that would do nothing is refused, so that nobody thinks it was done."""
+        if self._position is None:  # woken for this: the ledger is looked at first, and knows
+            return
+        decision = request.resolution
+        if decision is PurchaseOrderResolution.ACKNOWLEDGED and self._position.frozen_at is None:
+            wrong = "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"
+        elif decision is PurchaseOrderResolution.RETRY and not (self._attention or self._postponed):
+            wrong = "there is nothing to retry: it asks for nobody, and nothing was put off"
+        elif decision is PurchaseOrderResolution.DISMISS and not self._attention:
+            wrong = "there is nothing to dismiss: it asks for nobody"
+        else:
+            return
+        raise ApplicationError(wrong, type="Refused", non_retryable=True)
+
     @workflow.query(name=contract.STANDING, description="Where the purchase order stands, and what it does next.")
     def standing(self) -> Standing:
         """Answer from what was last read from the ledger."""

@@ -42,7 +42,7 @@ class SmtpMessages:
         self._host = host
         self._port = port
         name, address = parseaddr(sender)
-        self._sender = _address(address, name)
+        self._sender = mail_address(address, name)
         self._user = user
         self._password = password
         self._tls = tls
@@ -79,7 +79,7 @@ class SmtpMessages:
     def _composed(self, mail: Mail) -> tuple[EmailMessage, str]:
         """The mail on the wire, and its recipient. Header types refuse line breaks, so none can be smuggled in."""
         try:
-            recipient = _address(mail.to)
+            recipient = mail_address(mail.to)
             message = EmailMessage(policy=SMTP)
             message["From"] = self._sender
             message["To"] = recipient
@@ -95,7 +95,8 @@ class SmtpMessages:
         return message, recipient.addr_spec
 
 
-def _address(plain: str, name: str = "") -> Address:
+def mail_address(plain: str, name: str = "") -> Address:
+    """An address as a header takes it. Raises: ValueError (it is none)."""
     found = ADDRESS.fullmatch(plain)
     if found is None or not plain.isprintable():
         raise ValueError(f"{plain!r} is no mail address")

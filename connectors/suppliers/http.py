@@ -69,6 +69,7 @@ from connectors.suppliers.interface import (
     Change,
     Decoded,
     Envelope,
+    Grade,
     Health,
     Idempotency,
     Inbound,
@@ -112,7 +113,9 @@ class HttpConfig(ConnectorConfig):
 class HttpConnector:
     """The `http` profile for one supplier."""
 
-    manifest: ClassVar[Manifest] = Manifest(name="http", version="1", protocol="JSON over HTTP", config=HttpConfig)
+    manifest: ClassVar[Manifest] = Manifest(
+        name="http", version="1", protocol="JSON over HTTP", config=HttpConfig, grade=Grade.GOLD
+    )
     capabilities: Capabilities
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
@@ -164,6 +167,9 @@ class HttpConnector:
             case Change():
                 if not self.capabilities.reduce_line:
                     raise Unsupported(f"supplier {self._supplier_id!r} takes no changes of a placed order")
+                new = [line.line_no for line in request.lines if line.line_no not in request.before]
+                if request.before and new:  # where nobody says what was on order, the supplier finds out
+                    raise Unsupported(f"line {new[0]} is new; supplier {self._supplier_id!r} adds no lines to an order")
                 kind, revision = "change", request.revision
                 content = {
                     "po_number": request.po_number,
@@ -296,4 +302,4 @@ def _delivered(response: httpx.Response) -> SendReceipt:
 
 
 def _words(failure: httpx.RequestError) -> str:
-    return f"{type(failure).__name__}: {failure}".rstrip(": ")
+    return f"{type(failure).__name__}: {failure}".rstrip(": .")  # others put it into their sentences

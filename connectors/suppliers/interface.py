@@ -75,6 +75,17 @@ class Capabilities(Frozen):
     """Documents can be marked as a test, which the supplier reads and does not act on."""
 
 
+class Grade(StrEnum):
+    """What the conformance kit measured of a connector, see `connectors.testing`."""
+
+    BRONZE = "bronze"
+    """It sends orders that arrive once and unharmed."""
+    SILVER = "silver"
+    """It hears whatever is answered, and nothing else."""
+    GOLD = "gold"
+    """It lives with busy suppliers and crashes; its bytes and real documents are on record."""
+
+
 class Manifest(Frozen):
     """Who a connector is. `config` is the pydantic model its settings are read with; secrets in it are SecretStr."""
 
@@ -82,6 +93,8 @@ class Manifest(Frozen):
     version: str
     protocol: str
     config: type[BaseModel]
+    grade: Grade | None = None
+    """As its author's run of the kit measured it; the kit fails a run that measures another."""
 
 
 class OrderLine(Frozen):

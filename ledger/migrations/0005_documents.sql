@@ -25,8 +25,10 @@ create index reply_unsent on reply (supplier_id, inbox_id) where sent_at is null
 
 alter table inbox
     add issues     text[] not null default '{}',     -- damage that was survived in reading it, in words
-    add seen_to_at timestamptz;                      -- an unreadable message: a person has seen to it
-create index inbox_unreadable on inbox (supplier_id, inbox_id) where unreadable is not null and seen_to_at is null;
+    add astray     text,                             -- what in it concerns no order of ours, in words
+    add seen_to_at timestamptz;                      -- unreadable or astray: a person has seen to it
+create index inbox_for_a_person on inbox (supplier_id, inbox_id)
+    where (unreadable is not null or astray is not null) and seen_to_at is null;
 
 create table mailbox (                               -- how far a supplier's messages were fetched
     supplier_id text primary key references supplier,

@@ -61,11 +61,11 @@ def small(tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], object]], Path
 async def test_a_catalogue_is_loaded_once_however_often(ledger: Ledger, promisekeeper: Command) -> None:
     code, first, _ = await promisekeeper("catalogue", "load", EXAMPLES / "catalogue.json")
     assert code == 0
-    assert first == ("suppliers: 5 new, 0 changed\nitems: 62 new, 0 changed\nsupplier items: 113 new, 0 changed\n")
+    assert first == ("suppliers: 8 new, 0 changed\nitems: 70 new, 0 changed\nsupplier items: 121 new, 0 changed\n")
     code, again, _ = await promisekeeper("catalogue", "load", EXAMPLES / "catalogue.json")
     assert code == 0
     assert again == "suppliers: 0 new, 0 changed\nitems: 0 new, 0 changed\nsupplier items: 0 new, 0 changed\n"
-    assert len(await catalogue.known_skus(ledger)) == 62
+    assert len(await catalogue.known_skus(ledger)) == 70
 
 
 @pytest.mark.parametrize(("given", "said"), [(9, True), (None, False)])
@@ -154,7 +154,10 @@ def test_toml_says_the_same_as_json(tmp_path: Path, small: Callable[..., Path]) 
     ("change", "words"),
     [
         (lambda c: c["suppliers"][0].update(currency="XAU"), "suppliers.0.currency (mill): unsupported currency"),
-        (lambda c: c["supplier_items"][0].update(sku="RYE"), "names sku 'RYE', which is not under items"),
+        (
+            lambda c: c["supplier_items"][0].update(sku="RYE"),
+            "0.sku (mill/RYE): names sku 'RYE', which is not",
+        ),
         (lambda c: c["items"].append(c["items"][0]), "two items share a sku"),
         (lambda c: c["supplier_items"][0].update(lead_time="soon"), "supplier_items.0.lead_time (mill/FLOUR)"),
         (lambda c: c["supplier_items"][0].update(moq=5), "supplier_items.0.moq (mill/FLOUR): no such field"),
@@ -192,12 +195,30 @@ def test_a_misspelt_field_is_told_with_the_one_that_is_missing_for_it(small: Cal
 def test_all_that_is_wrong_is_told_at_once_but_not_without_end(small: Callable[..., Path]) -> None:
     def break_all(content: dict[str, Any]) -> None:
         content["items"] = [{"sku": f"S-{number}"} for number in range(MOST_SHOWN + 7)]
+        content["supplier_items"] = []
 
     with pytest.raises(CommandFailed) as refusal:
         read_catalogue(small(break_all))
     told = str(refusal.value).splitlines()
     assert told[1] == "  items.0.name (S-0): is missing"
     assert len(told) == MOST_SHOWN + 2 and told[-1] == "  and 7 more"
+
+
+def test_wrong_entries_of_every_kind_are_told_together(small: Callable[..., Path]) -> None:
+    def break_all(content: dict[str, Any]) -> None:
+        content["suppliers"][0]["connector_config"]["base_url"] = "ftp://mill.example"
+        content["items"][0]["on_hand"] = -1
+        content["items"][0]["onhand"] = 1
+        content["supplier_items"].append(content["supplier_items"][0] | {"sku": "NOSUCH"})
+
+    with pytest.raises(CommandFailed) as refusal:
+        read_catalogue(small(break_all))
+    assert [line.split("): ")[0].strip() for line in str(refusal.value).splitlines()[1:]] == [
+        "items.0.onhand (FLOUR",
+        "items.0.on_hand (FLOUR",
+        "supplier_items.1.sku (mill/NOSUCH",
+        "suppliers.0.connector_config.base_url (mill",
+    ]
 
 
 def connecting(**config: object) -> Callable[[dict[str, Any]], object]:

@@ -1,8 +1,9 @@
 """Deciding from a terminal: what is carried out, what is refused and why, and what happens when nobody is there."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,13 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from cli.asking import NobodyRuns, ask_backorder
+from cli.catalogue import read_catalogue
+from cli.order_files import OrderFormat
 from ledger import backorders, purchase_orders
 from ledger.book import Ledger
+from ledger.catalogue import load_catalogue
 from tests.cli.conftest import Command
-from tests.cli.sample_orders import order_csv
+from tests.cli.sample_orders import EXAMPLES, order_csv, read_orders
 from tests.workflows.shop import Shop, open_shop
 from workflows import backorder_contract
 
@@ -99,6 +103,8 @@ async def test_cancelling_tells_how_it_ended_and_again_that_it_had(shop: Shop, p
     code, out, err = await promisekeeper("cancel", one, "--reason", "ordered twice")
     assert (code, out) == (0, f"{one}: cancelled; 2 cancelled, 0 shipped\n"), err
     await handle.result()
+    _, out, _ = await promisekeeper("cancel", one, "--json")  # nothing was charged
+    assert (json.loads(out)["refund"], json.loads(out)["refund_by"]) == ("0.00", None)
     code, out, err = await promisekeeper("cancel", one)
     assert (code, out) == (0, f"{one}: was cancelled before; 2 cancelled, 0 shipped\n"), err
 
@@ -142,6 +148,22 @@ async def test_a_purchase_order_is_held_let_go_and_released(shop: Shop, promisek
     assert code == 1 and "does not collect any more" in err and "withdraw" in err
 
 
+async def test_a_decision_that_would_do_nothing_is_refused(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number = await shop.po_number()
+    # only what knows where it stands can refuse
+    while not (await shop.po(po_number).query("standing"))["position"]:  # noqa: ASYNC110 - no event crosses the server
+        await asyncio.sleep(0.05)
+    for resolution, why in (
+        ("acknowledged", "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"),
+        ("retry", "there is nothing to retry"),
+        ("dismiss", "there is nothing to dismiss"),
+    ):
+        code, out, err = await promisekeeper("resolve", po_number, resolution)
+        assert (code, out) == (1, "") and f"{po_number}: {why}" in " ".join(err.split())
+    assert (await shop.po_until(po_number, lambda _: True)).acknowledged_at is None
+
+
 async def test_a_backorder_whose_workflow_was_ended_by_hand_is_said(shop: Shop, promisekeeper: Command) -> None:
     handle = await shop.order()
     await shop.po_number()
@@ -160,6 +182,8 @@ async def test_a_decision_nobody_takes_up_ends_the_wait_and_says_what_is_missing
     await promisekeeper("submit", order_csv(tmp_path / "o.csv", {"backorder_id": one}))
     code, _, err = await promisekeeper("cancel", one, "--wait", "0.3")
     assert code == 2 and "no worker runs" in err and "promisekeeper dev" in err
+    code, _, err = await promisekeeper("standing", one, "--wait", "0.3")
+    assert code == 2 and f"{one} has not taken it on within 0.3 seconds: no worker runs" in err
 
 
 async def test_ctrl_c_while_waiting_is_no_answer_that_came_too_late(
@@ -189,7 +213,44 @@ async def test_nobody_runs_under_an_id_that_was_never_started(temporal: Client) 
     ],
 )
 async def test_a_resolution_must_fit_what_it_resolves(
-    promisekeeper: Command, what: str, resolution: str, words: str
+    books: Ledger, promisekeeper: Command, what: str, resolution: str, words: str
 ) -> None:
     code, _, err = await promisekeeper("resolve", what, resolution)
     assert code == 2 and words in err
+
+
+async def _named_like_an_order(ledger: Ledger, path: Path) -> str:
+    """A backorder of an earlier release, which took such ids."""
+    one = "PO-000777"
+    ((_, order),), _ = read_orders(order_csv(path, {"backorder_id": one}), OrderFormat.CSV)
+    deadline = datetime.now(UTC) + timedelta(days=30)
+    await backorders.accept(ledger, order, key="t", at=datetime.now(UTC), legal_deadline=deadline)
+    return one
+
+
+async def test_a_backorder_that_is_named_like_a_purchase_order_can_be_decided(
+    shop: Shop, promisekeeper: Command, tmp_path: Path
+) -> None:
+    await load_catalogue(shop.world.ledger, read_catalogue(EXAMPLES / "catalogue.json"), at=datetime.now(UTC))
+    one = await _named_like_an_order(shop.world.ledger, tmp_path / "o.csv")
+    code, out, err = await promisekeeper("status", one, "--json")
+    assert code == 0 and json.loads(out)["backorder_id"] == one, err
+    code, _, err = await promisekeeper("restart", one)
+    assert code == 0, err
+    for arguments in (("standing", one), ("look-again", one), ("resolve", one, "retry")):
+        code, _, err = await promisekeeper(*arguments)
+        assert code == 0, err
+    code, out, err = await promisekeeper("cancel", one)
+    assert code == 0 and f"{one}: cancelled" in out, err
+
+
+async def test_ids_are_taken_as_the_temporal_ui_shows_them(shop: Shop, promisekeeper: Command) -> None:
+    await shop.order()
+    po_number, one = await shop.po_number(), shop.backorder_id()
+    for command in ("status", "standing", "look-again"):
+        for shown in (f"backorder/{one}", f"po/{po_number}"):
+            code, out, err = await promisekeeper(command, shown)
+            assert code == 0 and "/" not in out.split()[0], err
+    assert await promisekeeper("hold", f"po/{po_number}") == (0, f"{po_number}: held\n", "")
+    code, out, _ = await promisekeeper("cancel", f"backorder/{one}")
+    assert code == 0 and out.startswith(f"{one}: cancelled")

@@ -1,7 +1,9 @@
 """Everything an operator can do in the Temporal UI is a command: each message of each workflow is sent by one."""
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -66,10 +68,12 @@ async def test_every_message_of_a_purchase_order_is_sent_by_a_command(shop: Shop
         ("look-again", po_number),
         ("standing", po_number),
         ("release-now", po_number),
-        ("resolve", po_number, "acknowledged", "--json"),
     ):
         code, out, err = await promisekeeper(*arguments)
         assert code == 0, err
+    await shop.po_until(po_number, lambda order: order.place is not None and order.place.state == "delivered")
+    code, out, err = await promisekeeper("resolve", po_number, "acknowledged", "--json")
+    assert code == 0, err
     assert json.loads(out)["id"] == po_number
     code, _, err = await promisekeeper("receipt", po_number, file)
     assert code == 0, err
@@ -100,7 +104,9 @@ async def test_every_message_of_a_backorder_is_sent_by_a_command(shop: Shop, pro
     assert (code, out) == (1, f"{one}: cancel: too late: the backorder has ended\n")
 
 
-async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promisekeeper: Command) -> None:
+async def test_what_cannot_be_told_is_refused_with_what_to_do(
+    shop: Shop, promisekeeper: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for command in (("look-again", "NOPE"), ("answer-delay", "NOPE", "cancel"), ("restart", "NOPE")):
         code, out, err = await promisekeeper(*command)
         assert (code, out) == (3, "") and "NOPE" in err
@@ -112,8 +118,16 @@ async def test_what_cannot_be_told_is_refused_with_what_to_do(shop: Shop, promis
     file = _file({"receipt_id": "R"})
     code, _, err = await promisekeeper("receipt", one, file)
     assert code == 2 and "receipt.json holds no receipt that can be used: " in err and "po_number" in err
+    monkeypatch.setattr(sys, "stdin", io.StringIO("{}"))
+    code, _, err = await promisekeeper("receipt", one, "-")
+    assert code == 2 and "standard input holds no receipt that can be used: " in err
+    assert await promisekeeper("receipt", one, "gone.json") == (
+        2,
+        "",
+        "promisekeeper: gone.json cannot be read: No such file or directory\n",
+    )
     code, _, err = await promisekeeper("standing", "PO-999999")
-    assert code == 1 and "Temporal knows no workflow" in err
+    assert code == 3 and "PO-999999" in err
 
 
 async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, promisekeeper: Command) -> None:
@@ -121,6 +135,8 @@ async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, p
     po_number = await shop.po_number()
     for one, handle in ((shop.backorder_id(), shop.backorder()), (po_number, shop.po(po_number))):
         await handle.terminate()
+        code, out, err = await promisekeeper("standing", one)
+        assert (code, out) == (1, "") and f"`promisekeeper restart {one}` starts it again" in err
         code, _, err = await promisekeeper("look-again", one) if handle.id.startswith("backorder") else (1, "", "")
         assert code == 1 and (not err or f"promisekeeper restart {one}" in err)
         code, out, err = await promisekeeper("restart", one)
@@ -132,6 +148,9 @@ async def test_a_terminated_workflow_is_started_again_by_hand_once(shop: Shop, p
     await shop.closed()
     code, _, err = await promisekeeper("restart", shop.backorder_id())
     assert code == 1 and "nothing is left to do" in err
+    await shop.backorder().result()
+    code, _, err = await promisekeeper("standing", shop.backorder_id())
+    assert code == 1 and f"no workflow runs for {shop.backorder_id()}: it has ended" in err
 
 
 async def test_sweeping_by_hand_prints_what_was_mended(shop: Shop, promisekeeper: Command) -> None:

@@ -78,6 +78,23 @@ async def test_purchase_orders_are_listed_with_what_comes_next(books: Ledger, pr
     assert (order["status"], order["next"]["what"], order["lines"][0]["ordered"]) == ("collecting", "held", 24)
 
 
+@pytest.mark.parametrize("columns", [40, 50, 69])
+async def test_a_narrow_terminal_gets_purchase_orders_whole(
+    books: Ledger, promisekeeper: Command, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    await purchase_orders.hold(books, "PO-000001", key="hold", at=NOW, held=True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, out, _ = await promisekeeper("purchase-orders")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert code == 0 and max(map(len, lines)) <= columns
+    assert lines[:4] == [
+        "PO-000001 northgate",
+        "  collecting, 1 line, 24 units",
+        "  goods Nov 30",
+        "  next: held",
+    ]
+
+
 async def test_amounts_have_the_decimals_of_their_currency(books: Ledger, promisekeeper: Command) -> None:
     _, out, _ = await promisekeeper("status", "BO-1")
     assert "23.70 USD" in out
@@ -200,7 +217,7 @@ def _reach(monkeypatch: pytest.MonkeyPatch, supplier: str) -> None:
 
 async def test_installed_connectors_are_listed_without_a_ledger(promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("connectors")
-    assert code == 0 and "http" in out and "base_url" in out
+    assert code == 0 and "http" in out and "base_url" in out and "gold" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -215,6 +232,7 @@ async def test_what_each_suppliers_connector_can_do_is_listed_or_what_its_settin
     _, out, _ = await promisekeeper("connectors", "--json")
     told = json.loads(out)
     assert "base_url" in told["installed"]["http"]["config"]["properties"]
+    assert told["installed"]["http"]["grade"] == "gold"
     assert told["suppliers"]["hinode"]["can"]["lookup"] is True
     assert "PROMISEKEEPER_SUPPLIER_KESTREL_URL" in told["suppliers"]["kestrel"]["can"]
     assert "k3y-of-hinode" not in out

@@ -65,7 +65,10 @@ async def test_a_response_lost_after_acceptance_is_unknown_and_a_lookup_finds_th
     world: World, connector: HttpConnector, placed: Envelope
 ) -> None:
     await world.supplier("acme").behave("drop_response")
-    assert (await connector.send(placed)).result is SendResult.UNKNOWN
+    sent = await connector.send(placed)
+    assert sent.result is SendResult.UNKNOWN
+    assert sent.reason.startswith("the connection broke: ")
+    assert not sent.reason.endswith(".")  # it stands within sentences
     found = await connector.lookup(placed)
     assert found.found
     assert found.reference == (await world.supplier("acme").books()).order("PO-1").reference

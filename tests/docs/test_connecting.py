@@ -87,9 +87,9 @@ def test_operators_list_ask_and_cancel_by_temporals_own_command(
     demo: Terminal, readme: dict[str, str], from_file: str
 ) -> None:
     assert from_file
-    demo.until("FILE-1", lambda p: p["claims"])
+    demo.until("FILE-1", lambda p: p["attention"])  # it stands still until somebody decides
     said = _typed(demo, readme["operators-temporal"]).out
-    assert '"sku":"MUG-GREEN"' in said.replace(" ", ""), said
+    assert '"sku":"RADIO-1962"' in said.replace(" ", ""), said
     assert re.search(r"outcome\W+cancelled", said), said
     assert demo.until("FILE-1", lambda p: p["closed_at"])["cancelled"] == 2
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from cli.decisions import is_po_number
 from devstack.settings import StackSettings
 from domain.errors import NotFound
+from domain.names import is_po_number
 from ledger import backorders, purchase_orders
 from ledger.book import Ledger
 from tests.docs.readme import ROOT

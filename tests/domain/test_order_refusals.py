@@ -76,6 +76,13 @@ def test_nonsense_is_refused_by_the_name_of_its_field(field: str, nonsense: obje
     assert [error["loc"] for error in refused.value.errors()] == [(field,)]
 
 
+def test_a_purchase_orders_number_is_no_id_for_a_backorder() -> None:
+    with pytest.raises(OrderRefused, match=r"'PO-000030' is a purchase order's number.*such as 'BO-000030'") as refused:
+        refuse_nonsense(order(backorder_id="PO-000030"), NOW)
+    assert refused.value.field == "backorder_id"
+    refuse_nonsense(order(backorder_id="PO-000030-A"), NOW)
+
+
 def test_an_unsupported_currency_is_answered_with_the_supported_ones() -> None:
     with pytest.raises(ValidationError, match="supported are USD, EUR, GBP, CAD, JPY"):
         order(currency="XYZ")

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from connectors.messages.links import InvalidLink, answer_link, read_token
+from connectors.link_tokens import InvalidLink
+from connectors.messages.links import answer_link, read_token
 from domain.orders import Order
 from tests.gateway.test_cancelling_and_answering import delayed
 from tests.workflows.shop import Shop

@@ -113,6 +113,7 @@ async def test_an_order_that_its_workflow_refused_was_never_accepted(
         ({"currency": "XXX"}, "currency"),
         ({"unit_price": "-1"}, "unit_price"),
         ({"backorder_id": "has spaces"}, "backorder_id"),
+        ({"backorder_id": "PO-000030"}, "backorder_id"),
         ({"ship_to": {"name": "Ada"}}, "ship_to.street"),
         ({"ordered_at": "2026-11-21T10:00:00"}, "ordered_at"),
         ({"sku": "NO-SUCH-THING"}, "sku"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.needs import needs
+from domain.needs import needs, newest
 from ledger import backorders, purchase_orders
 from ledger.attention import NEWEST_ALIKE, among
 from tests.ledger.ordering import TUESDAY, ordered
@@ -29,11 +29,11 @@ async def test_of_hundreds_of_receipts_the_newest_stay_and_the_others_are_counte
     await raise_attention(shop.ledger, one, key=shop.key(), at=TUESDAY, what="Call them.")
     assert await _asked(shop, one) == [
         "Cannot send it.",
-        *(f"{ALIKE} that cannot be used: {n}." for n in range(115, 119)),
-        f"And {120 - NEWEST_ALIKE} earlier: {ALIKE} ...",
-        f"{ALIKE} that cannot be used: 119.",
+        *(f"{ALIKE} that cannot be used: {n}." for n in range(115, 120)),
         "Call them.",
+        f"And {120 - NEWEST_ALIKE} earlier: {ALIKE} ...",
     ]
+    assert newest("Send it.\nAnd 2 earlier: It ...\nCall them.") == ["Call them.", "Send it.", "And 2 earlier: It ..."]
 
 
 async def test_a_need_is_settled_by_itself_wherever_it_stands(shop: Any) -> None:

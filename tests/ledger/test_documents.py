@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.supplier_events import Balance, Hint, NoticePurpose, ShipNotice, SyntaxAck
+from domain.supplier_events import Balance, ChangeAck, ChangeVerdict, Hint, NoticePurpose, ShipNotice, SyntaxAck
 from ledger import documents, inbox, operations, purchase_orders
 from tests.ledger.ordering import (
     CANCEL,
@@ -234,3 +234,13 @@ async def test_a_replacement_of_a_notice_that_never_came_counts(shop: Any) -> No
     po_number = await placed(shop, b1=10)
     await hear(shop, again(notice(po_number, 4), NoticePurpose.REPLACE))
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": 4}]
+
+
+async def test_an_answer_that_does_not_say_to_what_is_to_what_was_asked(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, ChangeAck(po_number=po_number, revision=0, verdict=ChangeVerdict.ACCEPTED))
+    assert "never asked" in await outcome(shop)
+    await shop.cancel("b1")
+    await sent(shop, await reduction(shop, po_number))
+    await hear(shop, ChangeAck(po_number=po_number, revision=0, verdict=ChangeVerdict.ACCEPTED))
+    assert (await po(shop, po_number)).cancelled_at is not None

@@ -74,6 +74,7 @@ def of_the_books(**changes: Any) -> dict[str, list[tuple[dict[str, str], float]]
         "silence": {"acme": Silence(waiting=1, silent=1, longest=3)},
         "refunds": {"USD": Refunds(due=2, amount="25.50", overdue=1, overdue_amount="5.50")},  # type: ignore[arg-type]
         "attention": {("backorder", Need.STUCK): Queue(number=2, seconds=9)}, "untold": Queue(), "unapplied": Queue(),
+        "unread": Queue(),
     }  # fmt: skip
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for metric in in_metrics(Figures(**(plain | changes))):

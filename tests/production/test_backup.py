@@ -336,6 +336,9 @@ async def test_by_command(
     assert (code, "saved from" in said) == (0, True), said
     code, said = await asyncio.to_thread(promisekeeper, books, "backup", file)
     assert (code, "does not overwrite" in said) == (2, True), said
+    for command, done in (("backup", "written"), ("restore", "read")):
+        code, said = await asyncio.to_thread(promisekeeper, books, command, tmp_path / "gone" / "file")
+        assert (code, f"file cannot be {done}: No such file or directory" in said.replace("\n", "")) == (2, True), said
     code, said = await asyncio.to_thread(promisekeeper, empty_dsn, "backup", tmp_path / "other")
     assert (code, "holds no ledger" in said) == (1, True), said
     code, said = await asyncio.to_thread(promisekeeper, books, "restore", file)

@@ -1,6 +1,7 @@
 """What suppliers send: repeated, reordered, lost, malformed; and what is sent to them exactly once."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -148,6 +149,15 @@ async def test_nonsense_is_refused_with_a_typed_error_and_not_retried_for_ever(
     with pytest.raises(WorkflowFailureError) as refused:
         await asyncio.wait_for(handle.result(), 30)
     assert says in str(refused.value.cause)
+
+
+async def test_a_backorder_named_like_a_purchase_order_is_refused(shop: Shop) -> None:
+    one = f"PO-{time.time_ns()}"
+    content = shop.order_of().model_dump(mode="json") | {"backorder_id": one}
+    handle = await shop.client.start_workflow("Backorder", content, id=f"backorder/{one}", task_queue=shop.task_queue)
+    with pytest.raises(WorkflowFailureError) as refused:
+        await asyncio.wait_for(handle.result(), 30)
+    assert "is a purchase order's number" in str(refused.value.cause)
 
 
 async def test_the_same_id_with_other_content_is_refused_and_changes_nothing(shop: Shop) -> None:

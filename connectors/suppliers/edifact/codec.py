@@ -101,7 +101,7 @@ class EdifactCodec:
                 raise Undecodable(wrong)
 
     def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:
-        """A CONTRL for what they sent, if one is owed: read, or not read. None if even UNB cannot be read."""
+        """A CONTRL for what they sent, if one is owed: read, or not. None to others, and without a readable UNB."""
         if self._partner.contrl_owed == "never":
             return None
         read = True
@@ -114,29 +114,25 @@ class EdifactCodec:
             except Undecodable:
                 return None
         owed = [one for one in found if self._owes(one)]
+        if not owed:
+            return None
+        reports = [report(str(n), self._partner.contrl_version, one, read=read) for n, one in enumerate(owed, 1)]
+        messages = [segment for segments in reports for segment in segments]
         try:
-            messages = [
-                segment
-                for n, one in enumerate(owed, 1)
-                for segment in report(str(n), self._partner.contrl_version, one, read=read)
-            ]
             body = interchange(messages, len(owed), self._partner, ids, ask=False)
         except Refused:
             return None
-        return (
-            Reply(content_type=CONTENT_TYPE, body=body, headers={FILE_NAME: _file_name("CONTRL", ids)})
-            if owed
-            else None
-        )
+        return Reply(content_type=CONTENT_TYPE, body=body, headers={FILE_NAME: _file_name("CONTRL", ids)})
 
     def _owes(self, one: Interchange) -> bool:
-        """Whether a CONTRL must and can be written: asked for, about no CONTRL, and with names that can be repeated."""
-        if only_reports(one.messages) or not (one.asks_acknowledgement or self._partner.contrl_owed == "always"):
+        """Whether a CONTRL must and can be written: to this partner, about no CONTRL, with its names as they are."""
+        if self._misdirected(one) or only_reports(one.messages):
             return False
-        limits = ((one.reference, 14), (one.sender.id, 35), (one.recipient.id, 35))
-        qualifiers = ((one.sender.qualifier, 4), (one.recipient.qualifier, 4))
+        if not (one.asks_acknowledgement or self._partner.contrl_owed == "always"):
+            return False
+        qualifiers = filter(None, (one.sender.qualifier, one.recipient.qualifier))
         try:
-            for value, most in (*limits, *(pair for pair in qualifiers if pair[0])):
+            for value, most in ((one.reference, 14), *((qualifier, 4) for qualifier in qualifiers)):
                 exact(value, "a name in UNB", charset=self._partner.charset, most=most)
         except Refused:
             return False

@@ -1,8 +1,9 @@
 """DESADV: goods have left the supplier, of one order or of several; and RECADV, where a warehouse sends it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import line_ref, reference
@@ -12,7 +13,6 @@ from connectors.suppliers.edifact.values import day, name, quantity
 from connectors.words import plain_words
 from domain.supplier_events import (
     Balance,
-    LineRef,
     NoticeLine,
     NoticePurpose,
     Received,
@@ -21,6 +21,8 @@ from domain.supplier_events import (
     SupplierEvent,
     Unmatched,
 )
+
+T = TypeVar("T")
 
 DESPATCHED = ("12", "46", "113")
 """QTY 6063 of what is in the shipment, the first that a line has."""
@@ -70,17 +72,11 @@ def read_notice(
     of_header = {one.part(1, 2): None for one in header if one.tag == "RFF" and one.part(1) == "ON" and one.part(1, 2)}
     only = next(iter(of_header)) if len(of_header) == 1 else ""
     deliver_on = _day(header, partner, issues)
-    orders: dict[str, list[NoticeLine]] = {}
-    if purpose is NoticePurpose.CANCEL or only:
-        orders = {found: [] for order in of_header if (found := name(order, "our order number", issues))}
-    lost: list[LineRef] = []
-    for order, block in lines:
-        number = name(order or only, "our order number", issues)
-        line = _line(block, deliver_on, partner, issues)
-        if number and line:
-            orders.setdefault(number, []).append(line)
-        elif line:
-            lost.append(line.line)
+    orders, unread = _by_order(lines, only, lambda block: _line(block, deliver_on, partner, issues), issues)
+    if purpose is NoticePurpose.CANCEL or not lines:
+        for order in of_header:
+            if found := name(order, "our order number", issues):
+                orders.setdefault(found, [])
     tracking = next((found for code in _TRACKING if (found := reference(header, code))), "")
     tracking = name(tracking, "the tracking reference", issues)
     events: list[SupplierEvent] = [
@@ -89,9 +85,7 @@ def read_notice(
         )
         for number, found in orders.items()
     ]
-    if lost or not events:
-        events.append(_unmatched(f"DESADV {shipment}", lost))
-    return events
+    return [*events, *_told(f"DESADV {shipment}", unread, found=bool(events))]
 
 
 def read_receipt(
@@ -104,35 +98,42 @@ def read_receipt(
     header, lines = _with_orders(segments)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     receipt = name(bgm.part(2), "the number of the RECADV", issues) or message
-    of_header = reference(header, "ON")
-    orders: dict[str, list[ReceivedLine]] = {}
-    lost: list[LineRef] = []
-    for order, block in lines:
-        units = _quantities(block, issues)
-        ref = line_ref(block, partner, issues)
-        good, bad = units.get("194", units.get("48")), units.get("195", Decimal(0))
-        if good is None:
-            issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48); left out")
-            continue
-        if "194" not in units:
-            good = max(good - bad, Decimal(0))
-        number = name(order or of_header, "our order number", issues)
-        if number:
-            orders.setdefault(number, []).append(ReceivedLine(line=ref, good=good, damaged=bad))
-        else:
-            lost.append(ref)
+    orders, unread = _by_order(lines, reference(header, "ON"), lambda block: _received(block, partner, issues), issues)
     events: list[SupplierEvent] = [
         Received(po_number=number, receipt_id=receipt, lines=tuple(found)) for number, found in orders.items()
     ]
-    if lost or not events:
-        events.append(_unmatched(f"RECADV {receipt}", lost))
-    return events
+    return [*events, *_told(f"RECADV {receipt}", unread, found=bool(events))]
 
 
-def _unmatched(said: str, lost: Sequence[LineRef]) -> Unmatched:
-    lines = ", ".join(str(ref.line_no or ref.sku or ref.supplier_sku or "?") for ref in lost[:20])
-    of_which = f"lines {lines} of it name" if lost else "it names"
-    return Unmatched(what=plain_words(f"{said}: {of_which} no order of ours (RFF+ON). Ask them which it is."))
+def _by_order(
+    lines: Sequence[tuple[str, list[Segment]]],
+    otherwise: str,
+    read: Callable[[list[Segment]], T | None],
+    issues: Issues,
+) -> tuple[dict[str, list[T]], dict[str, list[str]]]:
+    """The lines of each order; and what those are called that cannot be read, or (of order "") are of none."""
+    orders: dict[str, list[T]] = {}
+    unread: dict[str, list[str]] = {}
+    for order, block in lines:
+        number = name(order or otherwise, "our order number", issues)
+        line = read(block)
+        if number and line is not None:
+            orders.setdefault(number, []).append(line)
+        else:
+            unread.setdefault(number, []).append(f"line {block[0].part(1) or '?'}")
+    return orders, unread
+
+
+def _told(said: str, unread: dict[str, list[str]], *, found: bool) -> list[Unmatched]:
+    told: list[Unmatched] = []
+    for number, lines in unread.items():
+        which = ", ".join(lines[:20])
+        wrong = "no quantity can be read" if number else "no order of ours is named (RFF+ON)"
+        what = plain_words(f"{said}: {wrong} for {which}. Ask them what is in it.")
+        told.append(Unmatched(po_number=number or None, what=what))
+    if not found and not told:
+        told.append(Unmatched(what=plain_words(f"{said} names no order of ours (RFF+ON). Ask them which it is.")))
+    return told
 
 
 def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
@@ -164,7 +165,7 @@ def _line(
     units = _quantities(block, issues)
     shipped = next((units[code] for code in DESPATCHED if code in units), None)
     if shipped is None:
-        issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12); left out")
+        issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12)")
         return None
     return NoticeLine(
         line=line_ref(block, partner, issues),
@@ -172,6 +173,17 @@ def _line(
         deliver_on=_day(block, partner, issues) or of_notice,
         balance=_balance(block, units, partner),
     )
+
+
+def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> ReceivedLine | None:
+    units = _quantities(block, issues)
+    good, bad = units.get("194"), units.get("195", Decimal(0))
+    if good is None and "48" in units:
+        good = max(units["48"] - bad, Decimal(0))
+    if good is None:
+        issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48)")
+        return None
+    return ReceivedLine(line=line_ref(block, partner, issues), good=good, damaged=bad)
 
 
 def _quantities(block: Sequence[Segment], issues: Issues) -> dict[str, Decimal]:

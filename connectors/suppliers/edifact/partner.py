@@ -40,6 +40,8 @@ class LineMeaning(StrEnum):
     BY_QUANTITY = "by quantity"
     """The quantities say it."""
     REFUSED = "refused"
+    DELETED = "deleted"
+    """It is off the order, in an answer to a change as was asked."""
 
 
 FUNCTIONS = {
@@ -65,7 +67,7 @@ RESPONSE_TYPES = {
 
 LINE_ACTIONS = {
     "1": LineMeaning.BY_QUANTITY,
-    "2": LineMeaning.REFUSED,
+    "2": LineMeaning.DELETED,
     "3": LineMeaning.BY_QUANTITY,
     "4": LineMeaning.AS_ASKED,
     "5": LineMeaning.AS_ASKED,

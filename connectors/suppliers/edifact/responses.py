@@ -74,6 +74,19 @@ class _Line(NamedTuple):
     meaning: LineMeaning | None
     dated: date | None
     """The day stated for a line without quantity."""
+    unreadable: bool
+    """It states a quantity, and none that can be read."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for people."""
+        line = self.answer.line
+        return f"line {line.line_no or line.sku or line.supplier_sku or '?'}"
+
+    @property
+    def nothing_accepted(self) -> bool:
+        """Its parts are all late or refused."""
+        return not any(split.status is SplitStatus.ACCEPTED for split in self.answer.splits)
 
 
 def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
@@ -116,6 +129,9 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     events: list[SupplierEvent] = [
         OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
     ]
+    if unreadable := [one.name for one in read if one.unreadable]:
+        what = f"{said} states a quantity that cannot be read for {', '.join(unreadable)}. Ask what they will deliver."
+        events.append(Unmatched(po_number=number, what=plain_words(what)))
     if dated := _without_quantity(read, dates):
         events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
     return events
@@ -145,24 +161,26 @@ def _verdict(
     """What became of a change, as the whole message says, else as its lines agree, else line by line."""
     # a line whose change is refused stands as it was, as do lines that are not named
     taken = [one for one in read if one.meaning is not LineMeaning.REFUSED]
-    if meaning is Meaning.ACCEPTED or (read and all(one.meaning is LineMeaning.AS_ASKED for one in read)):
-        return ChangeVerdict.ACCEPTED, ()
     if meaning is Meaning.REFUSED:
         return _REFUSED_CHANGES[partner.refused_changes], ()
-    if read and not taken:
+    if meaning is Meaning.UNCLEAR or any(one.unreadable for one in read):
+        return ChangeVerdict.UNCLEAR, ()
+    if meaning is Meaning.ACCEPTED and len(taken) == len(read):
+        return ChangeVerdict.ACCEPTED, ()
+    if read and all(one.meaning is LineMeaning.AS_ASKED for one in read):
+        return ChangeVerdict.ACCEPTED, ()
+    if not taken:
         return ChangeVerdict.REFUSED, ()
-    if meaning is Meaning.BY_LINE and all(one.answer.splits for one in taken):
-        return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
-    return ChangeVerdict.UNCLEAR, ()
+    if not all(one.answer.splits for one in taken):
+        return ChangeVerdict.UNCLEAR, ()
+    if partner.change_answers == "by action" and any(one.nothing_accepted for one in taken):
+        return ChangeVerdict.UNCLEAR, ()  # zero as we asked, or because the change is refused: the action is the same
+    return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
 
 
 def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
     """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
-    dated = [
-        f"line {one.answer.line.line_no or one.answer.line.sku or one.answer.line.supplier_sku or '?'} for {one.dated}"
-        for one in read
-        if one.dated is not None
-    ]
+    dated = [f"{one.name} for {one.dated}" for one in read if one.dated is not None]
     if not read and (whole := of_order.deliver_on or of_order.ship_on):
         dated.append(f"all lines for {whole}")
     return ", ".join(dated)
@@ -177,6 +195,7 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         )
     parts, dates = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
+    unreadable = not parts and any(segment.tag == "QTY" for segment in block)
     splits = _splits(meaning, parts, dates, partner, issues)
     reason = plain_words(free_text(block))
     unit_price = next(
@@ -189,13 +208,14 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         if instead and split.status is SplitStatus.ACCEPTED:
             changed |= {"status": SplitStatus.SUBSTITUTED, "substitute": instead}
         told.append(split.model_copy(update=changed))
-    if not told and meaning is LineMeaning.BY_QUANTITY:
+    if not told and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
     first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
     return _Line(
         answer=AckLine(line=line_ref(block, partner, issues), splits=tuple(told)),
         meaning=meaning,
-        dated=None if told else first.deliver_on or first.ship_on,
+        dated=None if told or unreadable else first.deliver_on or first.ship_on,
+        unreadable=unreadable and not told,
     )
 
 
@@ -232,7 +252,7 @@ def _splits(
 ) -> list[Split]:
     """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
     ordered = next((part.quantities["21"] for part in parts if "21" in part.quantities), None)
-    if meaning is LineMeaning.REFUSED:
+    if meaning in {LineMeaning.REFUSED, LineMeaning.DELETED}:
         return [Split(status=SplitStatus.REJECTED, quantity=ordered or Decimal(0))]
     stated = [code for code in partner.confirmed_quantities if any(code in part.quantities for part in parts)]
     late = [code for code in partner.backordered_quantities if any(code in part.quantities for part in parts)]

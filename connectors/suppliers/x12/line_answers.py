@@ -76,9 +76,7 @@ class LineReader:
         head = loop.head
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
-        self.ref: LineRef = reading.line(number, reading.items(head, place.items))
-        if self.ref == LineRef():
-            raise Unreadable(f"{self.where} names neither a line nor an item that we know the qualifier of")
+        self.ref: LineRef = reading.line(number, reading.items(head, place.items), self.where)
         self.unit = head.at(place.unit).split(">")[0].split(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
@@ -269,6 +267,7 @@ class LineReader:
         if rejected:
             dates = NO_DATES
         reasons = [part.reason, self._words, f"code {part.code}" if part.code and status not in _DATED else ""]
+        reason = "; ".join(filter(None, reasons))
         return Split(
             status=status,
             quantity=part.quantity or Decimal(0),
@@ -276,7 +275,7 @@ class LineReader:
             deliver_on=dates.deliver_on,
             unit_price=None if rejected or part.code == "IE" else self._price,
             substitute=part.substitute if status is SplitStatus.SUBSTITUTED else None,
-            reason=plain_words("; ".join(filter(None, reasons))),
+            reason=plain_words(reason) if reason else "",
         )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from connectors.suppliers.x12.partner import X12Partner
@@ -127,13 +128,16 @@ class Reading:
                 found.setdefault(segment.at(n), named)
         return found
 
-    def line(self, number: str, items: dict[str, str]) -> LineRef:
-        """How the document names a line."""
+    def line(self, number: str, items: dict[str, str], where: str) -> LineRef:
+        """How the document names a line. Raises: Unreadable (it does not)."""
         echoed = self.partner.echoes_line_numbers and number.isascii() and number.isdigit() and len(number) <= 20
         line_no = int(number) if echoed else None
         ours = next((items[q] for q in self.partner.our_item if q in items), None)
         theirs = next((items[q] for q in self.partner.partner_item if q in items), None)
-        return LineRef(line_no=line_no if line_no and line_no < 2**31 else None, sku=ours, supplier_sku=theirs)
+        line_no = line_no if line_no and line_no < 2**31 else None
+        if line_no is None and ours is None and theirs is None:
+            raise Unreadable(f"{where} names neither a line nor an item that we know the qualifier of")
+        return LineRef(line_no=line_no, sku=ours, supplier_sku=theirs)
 
     def same_unit(self, unit: str, where: str) -> None:
         """Check that a quantity is in purchase units. Raises: Unreadable (it may be, and nobody has said so)."""
@@ -176,10 +180,11 @@ _MOST_SAID = 5
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = (segment.at(_SAID_IN[segment.tag]) for segment in segments if segment.tag in _SAID_IN)
-    return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID]))
+    words = [segment.at(_SAID_IN[segment.tag]) for segment in segments if segment.tag in _SAID_IN]
+    return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID])) if words else ""
 
 
+@lru_cache(maxsize=4096)
 def _day(text: str) -> date:
     if not text.isascii() or not text.isdigit() or len(text) not in {6, 8}:
         raise ValueError("no date")

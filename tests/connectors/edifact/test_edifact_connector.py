@@ -105,7 +105,8 @@ async def test_an_order_goes_out_and_its_answers_come_in(
 
 
 async def test_what_we_owe_goes_out_as_a_file_of_its_own(connector: EdifactConnector, folders: dict[str, str]) -> None:
-    theirs = message("BGM+231+A+29", "RFF+ON:PO-1").replace("4012345500004:14+5412345000013", "MOCKEDI:ZZ+EURODIS")
+    theirs = message("BGM+231+A+29", "RFF+ON:PO-1", unb="++++1++1")
+    theirs = theirs.replace("4012345500004:14+5412345000013", "MOCKEDI:ZZ+EURODIS")
     reply = connector.acknowledge(inward(theirs), IDS)
     assert reply is not None
     envelope = Envelope(

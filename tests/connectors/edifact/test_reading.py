@@ -195,8 +195,40 @@ def test_an_answer_that_repeats_our_actions_is_about_the_change_in_flight() -> N
     assert isinstance(ack, ChangeAck)
     assert (ack.revision, ack.verdict) == (NONE_NAMED, ChangeVerdict.PARTLY)
     assert [one.line.line_no for one in ack.lines] == [1]
+    nothing = only(by_action, "BGM+231+A1+9+AC", "RFF+ON:PO-1", "LIN+1+3", "QTY+113:6", "LIN+2+3", "QTY+113:0")
+    assert isinstance(nothing, ChangeAck) and nothing.verdict is ChangeVerdict.UNCLEAR
     first = only(by_action, "BGM+231+A1+9+AC", "RFF+ON:PO-1", "LIN+1", "QTY+113:6")
     assert isinstance(first, OrderAck)
+
+
+@pytest.mark.parametrize(
+    ("bgm", "lines", "verdict"),
+    [
+        ("29", [], "accepted"),
+        ("29", ["LIN+1+5", "LIN+2+7"], "unclear"),
+        ("29", ["LIN+1+5", "QTY+21:6", "LIN+2+7"], "partly"),
+        ("27", ["LIN+1+5"], "refused"),
+        ("12", ["LIN+1+5"], "unclear"),
+        ("4", [], "unclear"),
+        ("4", ["LIN+1+5", "LIN+2+5"], "accepted"),
+        ("4", ["LIN+1+7", "LIN+2+7"], "refused"),
+        ("4", ["LIN+1+2"], "partly"),
+        ("4", ["LIN+1+6", "QTY+113:6x"], "unclear"),
+    ],
+)
+def test_the_verdict_on_a_change_is_the_message_s_or_its_lines(bgm: str, lines: list[str], verdict: str) -> None:
+    ack = only(codec(), f"BGM+231+A1+{bgm}", "RFF+ON:PO-1", "RFF+PP:PO-1/1", *lines)
+    assert isinstance(ack, ChangeAck) and (ack.revision, ack.verdict) == (1, verdict)
+
+
+def test_a_quantity_that_cannot_be_read_is_no_acceptance() -> None:
+    ack, question = (
+        codec()
+        .decode(inward(message("BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+5", "QTY+21:1O", "LIN+2+5", "QTY+21:3")))
+        .events
+    )
+    assert isinstance(ack, OrderAck) and [one.line.line_no for one in ack.lines] == [2]
+    assert isinstance(question, Unmatched) and question.po_number == "PO-1" and "line 1" in question.what
 
 
 @pytest.mark.parametrize(

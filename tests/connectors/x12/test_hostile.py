@@ -1,5 +1,6 @@
 """Whatever bytes come: read, or `Undecodable`; and nothing takes longer than its size."""
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +19,13 @@ def test_mutated_documents_are_read_or_undecodable() -> None:
     assert 200 < sum(read) < 1_900, "some of each, or the mutations try nothing"
 
 
+@hypothesis.settings(deadline=None)
 @given(st.binary(max_size=2_000))
 def test_arbitrary_bytes_are_read_or_undecodable(body: bytes) -> None:
     try_one(CODEC, body)
 
 
+@hypothesis.settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=12), max_size=12), max_size=12))
 def test_arbitrary_segments_are_read_or_undecodable(segments: list[list[str]]) -> None:
     text = "~".join("*".join(segment) for segment in segments)
@@ -56,6 +59,7 @@ tags = st.sampled_from(["PO1", "ACK", "SCH", "DTM", "REF", "POC", "BCA", "HL", "
 
 
 @pytest.mark.parametrize("begin", ["BAK*00*AC*PO-1", "BCA*00*AC*PO-1**2", "BSN*00*S-1*20261121*1600"])
+@hypothesis.settings(deadline=None)
 @given(segments=st.lists(st.tuples(tags, st.lists(elements, max_size=9)), max_size=15))
 def test_likely_segments_in_any_order_are_read_or_undecodable(
     begin: str, segments: list[tuple[str, list[str]]]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import hypothesis
 import mockedi.transactions
 import pytest
 from hypothesis import assume, example, given
@@ -221,6 +222,7 @@ orders = st.builds(
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(orders)
 @example(order(line(1, description='"Æ~*>\n\r\x00' * 25, unit_price=Decimal("0.125"), quantity=10**6)))
 def test_awkward_orders_are_read_back_equal_by_others(asked: Place) -> None:
@@ -235,6 +237,7 @@ def test_awkward_orders_are_read_back_equal_by_others(asked: Place) -> None:
                 assert there.description == whole
 
 
+@hypothesis.settings(deadline=None)
 @given(anything, anything, anything)
 def test_any_name_is_written_as_it_is_or_refused(po_number: str, sku: str, supplier_sku: str) -> None:
     asked = order(line(1, sku=sku, supplier_sku=supplier_sku), po_number=po_number)
@@ -249,6 +252,7 @@ def test_any_name_is_written_as_it_is_or_refused(po_number: str, sku: str, suppl
     assert read.lines[0].sku == supplier_sku
 
 
+@hypothesis.settings(deadline=None)
 @given(orders, st.integers(1, 10**10), st.datetimes(timezones=st.just(UTC)))
 def test_the_same_request_gives_the_same_bytes(asked: Place, number: int, at: datetime) -> None:
     ids = WireIds(operation_id="x", control_number=number, written_at=at)

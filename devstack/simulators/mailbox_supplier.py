@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
-from lxml import html
+from lxml import etree
 
 from connectors.rest import trusted
 from devstack.simulators.book import Book
@@ -69,7 +69,7 @@ class MailboxSupplier:
         elif "confirm" in forms and _due(age, pace.acknowledge_after):
             await _post(client, link, forms["confirm"])
         elif "ship" in forms and "confirm" not in forms and _due(age, pace.acknowledge_after, pace.ship_after):
-            await _post(client, link, _all_of_it(forms["ship"], date.today() + timedelta(days=1)))
+            await _post(client, link, _all_of_it(forms["ship"], (datetime.now(UTC) + timedelta(days=1)).date()))
             return True
         return False
 
@@ -83,7 +83,7 @@ def _due(age: timedelta, *after: float | None) -> bool:
 def _forms(page: str) -> dict[str, Form]:
     """The forms of a page by what they do, each with its hidden fields."""
     found: dict[str, Form] = {}
-    for form in html.fromstring(page).iter("form"):
+    for form in etree.fromstring(page, etree.HTMLParser()).iter("form"):
         hidden = {
             str(field.get("name")): str(field.get("value")) for field in form.iterfind(".//input[@type='hidden']")
         }

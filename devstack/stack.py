@@ -66,7 +66,8 @@ class Stack:
 
         Args:
             settings: folder and ports.
-            catalogue: a supplier whose `base_url` is `env:...` is simulated; one that names an address is real.
+            catalogue: a supplier whose address (`base_url`, cXML's `url`, X12's folder `outbox`, the mail server) is
+                `env:...` is simulated; one that names an address is real.
             habits: how simulated suppliers behave; one not named accepts everything and delivers.
         """
         self.settings = settings

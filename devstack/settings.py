@@ -113,15 +113,19 @@ def write_private(path: Path, text: str) -> None:
     unfinished.rename(path)
 
 
-def supplier_environment(catalogue: Catalogue, settings: StackSettings, kept: Secrets) -> dict[str, str]:
+def supplier_environment(
+    catalogue: Catalogue, settings: StackSettings, kept: Secrets, ours: Mapping[str, str]
+) -> dict[str, str]:
     """Values for the variables that the catalogue's suppliers read (`env:NAME`).
 
     Also for those that are set already: a dev world talks to nobody real because of what a terminal happens to hold.
+    What our own processes read anyway (`ours`), such as the mail server, is not made up again.
     """
     found: dict[str, str] = {}
     for supplier in catalogue.suppliers:
         for setting, name in _variables(supplier.connector_config):
-            found[name] = _made_up(setting, name, supplier, settings, kept)
+            if name not in ours:
+                found[name] = _made_up(setting, name, supplier, settings, kept)
     return found
 
 

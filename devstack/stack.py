@@ -29,6 +29,7 @@ from devstack.simulators.settings import (
     CxmlWire,
     EdiItem,
     EdiSettings,
+    MailboxSettings,
     Pace,
     Party,
     Rule,
@@ -65,7 +66,8 @@ class Stack:
 
         Args:
             settings: folder and ports.
-            catalogue: a supplier whose `base_url` is `env:...` is simulated; one that names an address is real.
+            catalogue: a supplier whose address (`base_url`, cXML's `url`, X12's folder `outbox`, the mail server) is
+                `env:...` is simulated; one that names an address is real.
             habits: how simulated suppliers behave; one not named accepts everything and delivers.
         """
         self.settings = settings
@@ -74,8 +76,8 @@ class Stack:
         password = self._kept.token("POSTGRES_PASSWORD")
         self.postgres = postgres.Postgres(self.folder / "postgres", port=settings.postgres_port, password=password)
         self.ledger_dsn = self.postgres.dsn(LEDGER)
-        self._suppliers = supplier_environment(catalogue, settings, self._kept)
         self._ours = promisekeeper_environment(settings, self._kept, self.ledger_dsn)
+        self._suppliers = supplier_environment(catalogue, settings, self._kept, self._ours)
         self.catalogue = catalogue
         self._habits = habits
         self.api_key = self._ours["PROMISEKEEPER_API_KEY"]
@@ -154,6 +156,10 @@ class Stack:
                 *(self._by_cxml(one) for one in self._played("cxml", "url")),
             ),
             edi_suppliers=tuple(self._by_x12(one) for one in self._played("x12", "transport", "outbox")),
+            mailbox_suppliers=tuple(
+                MailboxSettings(address=str(one.connector_config["to"]), pace=self._pace(one))
+                for one in self._played("email", "smtp_host")
+            ),
             payment_api_key=ours["PROMISEKEEPER_PAYMENT_API_KEY"],
             carrier_api_key=ours["PROMISEKEEPER_CARRIER_API_KEY"],
             carrier_webhook_secret=ours["PROMISEKEEPER_CARRIER_WEBHOOK_SECRET"],
@@ -163,10 +169,11 @@ class Stack:
 
     def _played(self, connector: str, *place: str) -> list[Supplier]:
         """The suppliers of a kind that are simulated: where they are reached, told at that place, is made up here."""
+        made_up = {*self._suppliers, *self._ours}
         return [
             supplier
             for supplier in self.catalogue.suppliers
-            if supplier.connector == connector and variable(_at(supplier.connector_config, *place)) in self._suppliers
+            if supplier.connector == connector and variable(_at(supplier.connector_config, *place)) in made_up
         ]
 
     def _pace(self, supplier: Supplier) -> Pace:
@@ -174,7 +181,11 @@ class Stack:
 
     def _counted_by_warehouse(self) -> dict[str, float]:
         """The simulated suppliers who cannot count at our door, and how many seconds their goods travel."""
-        by_document = [*self._played("x12", "transport", "outbox"), *self._played("cxml", "url")]
+        by_document = [
+            *self._played("x12", "transport", "outbox"),
+            *self._played("cxml", "url"),
+            *self._played("email", "smtp_host"),
+        ]
         paces = {supplier.supplier_id: self._pace(supplier).deliver_after for supplier in by_document}
         return {supplier_id: seconds for supplier_id, seconds in paces.items() if seconds is not None}
 

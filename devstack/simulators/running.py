@@ -16,6 +16,7 @@ from devstack.simulators.customers import Customers
 from devstack.simulators.cxml_wire import CONTENT_TYPE
 from devstack.simulators.edi_supplier import EdiSupplier
 from devstack.simulators.mail_catcher import MailCatcher, mail_app, receiving
+from devstack.simulators.mailbox_supplier import MailboxSupplier
 from devstack.simulators.payment import PaymentService, payment_app
 from devstack.simulators.serving import listening, served
 from devstack.simulators.settings import SupplierSettings, WorldSettings
@@ -71,6 +72,7 @@ async def running_world(folder: Path, settings: WorldSettings) -> AsyncGenerator
             edi = EdiSupplier(folder, by_files)
             stack.callback(edi.close)
             works.append(edi.work())
+        works += [MailboxSupplier(book, by_mail).work() for by_mail in settings.mailbox_suppliers]
         if settings.customers_answer:
             works.append(Customers(book).run())
         for work in works:

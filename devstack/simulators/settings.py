@@ -136,6 +136,14 @@ class EdiSettings(Value):
     pace: Pace = Pace()
 
 
+class MailboxSettings(Value):
+    """One simulated supplier who gets orders by mail, and answers on the page that the mail links to."""
+
+    address: str
+    """Where its orders are mailed to."""
+    pace: Pace = Pace()
+
+
 class WorldSettings(Value):
     """The whole outside world. A port of 0 is chosen by the system."""
 
@@ -150,6 +158,7 @@ class WorldSettings(Value):
     smtp_port: int = 0
     suppliers: tuple[SupplierSettings, ...] = ()
     edi_suppliers: tuple[EdiSettings, ...] = ()
+    mailbox_suppliers: tuple[MailboxSettings, ...] = ()
     payment_api_key: str = "sim-payment-key"
     carrier_api_key: str = "sim-carrier-key"
     carrier_webhook_secret: str = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="

@@ -61,11 +61,11 @@ def small(tmp_path: Path) -> Callable[[Callable[[dict[str, Any]], object]], Path
 async def test_a_catalogue_is_loaded_once_however_often(ledger: Ledger, promisekeeper: Command) -> None:
     code, first, _ = await promisekeeper("catalogue", "load", EXAMPLES / "catalogue.json")
     assert code == 0
-    assert first == ("suppliers: 5 new, 0 changed\nitems: 62 new, 0 changed\nsupplier items: 113 new, 0 changed\n")
+    assert first == ("suppliers: 8 new, 0 changed\nitems: 70 new, 0 changed\nsupplier items: 121 new, 0 changed\n")
     code, again, _ = await promisekeeper("catalogue", "load", EXAMPLES / "catalogue.json")
     assert code == 0
     assert again == "suppliers: 0 new, 0 changed\nitems: 0 new, 0 changed\nsupplier items: 0 new, 0 changed\n"
-    assert len(await catalogue.known_skus(ledger)) == 62
+    assert len(await catalogue.known_skus(ledger)) == 70
 
 
 @pytest.mark.parametrize(("given", "said"), [(9, True), (None, False)])
@@ -322,7 +322,7 @@ def test_what_is_no_catalogue_at_all_is_refused(tmp_path: Path, text: str, words
 async def test_show_lists_suppliers_and_fits_80_columns(stocked: Ledger, promisekeeper: Command) -> None:
     code, out, _ = await promisekeeper("catalogue", "show")
     assert code == 0
-    assert "62 items" in out
+    assert "70 items" in out
     assert all(supplier.supplier_id in out for supplier in await catalogue.suppliers(stocked))
     assert max(map(len, out.splitlines())) <= 80
 
@@ -342,13 +342,15 @@ async def test_an_unknown_supplier_is_said(stocked: Ledger, promisekeeper: Comma
 def test_the_example_catalogue_shows_what_its_readme_says() -> None:
     example = read_catalogue(EXAMPLES / "catalogue.json")
     assert isinstance(example, Catalogue)
-    assert len(example.suppliers) == 5 and len({s.currency for s in example.suppliers}) == 5
-    assert len({s.cut_off for s in example.suppliers}) == 5
+    assert len(example.suppliers) == 8 and len({s.currency for s in example.suppliers}) == 5
+    assert len({s.cut_off for s in example.suppliers}) == 8
+    assert {s.connector for s in example.suppliers} == {"http", "x12", "cxml", "email"}
     sold = example.supplier_items
     assert {True, False} == {entry.minimum_order > 1 for entry in sold}
     assert any(entry.order_multiple > 1 for entry in sold) and any(entry.unit_factor > 1 for entry in sold)
-    assert all(len(entry.price_breaks) > 1 for entry in sold)
-    for supplier in example.suppliers:
+    by_http = {s.supplier_id: s for s in example.suppliers if s.connector == "http"}
+    assert all(len(entry.price_breaks) > 1 for entry in sold if entry.supplier_id in by_http)
+    for supplier in by_http.values():
         variable = f"env:PROMISEKEEPER_SUPPLIER_{supplier.supplier_id.upper()}"
         assert supplier.connector_config == {
             "base_url": f"{variable}_URL",

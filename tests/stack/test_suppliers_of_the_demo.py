@@ -31,7 +31,7 @@ from tests.desk.world import eventually
 from tests.whole_stack import on_free_ports
 from workflows.starting import start_backorder
 
-BY_ITS_OWN_WAY = {"http": "MUG-BLUE", "x12": "HOOK-BRASS", "cxml": "PENCIL-CEDAR"}
+BY_ITS_OWN_WAY = {"http": "MUG-BLUE", "x12": "HOOK-BRASS", "cxml": "PENCIL-CEDAR", "email": "JUG-STONE"}
 """By connector, an item that the demo buys in that way, in cases of several."""
 
 

@@ -5,6 +5,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Segment
@@ -37,6 +38,7 @@ _LENGTHS = {
 """Digits of each 2379: days, days with a time, a month, weeks; without a format, whatever fits."""
 
 
+@lru_cache(maxsize=4096)
 def number(text: str) -> Decimal | None:
     """A number with up to 15 digits before and 6 after the mark, which is a point or a comma whatever UNA says."""
     return Decimal(text.replace(",", ".").rstrip(".")) if _NUMBER.fullmatch(text) else None
@@ -79,6 +81,7 @@ def day(segment: Segment, unknown: Iterable[date], issues: Issues) -> date | Non
     return None if found in unknown else found
 
 
+@lru_cache(maxsize=4096)
 def _day(value: str, form: str) -> date:
     if form in _PERIODS:
         first, mark, last = value.partition("-")

@@ -42,7 +42,8 @@ async def _rates(one: Format, lines: int, watch: Watch, size: Size) -> tuple[lis
     """Documents a second of everybody who reads an answer, and of everybody who writes an order."""
     body, order, writers = one.answering(lines), ordered(lines), one.writers(lines)
     others = {**one.readers, **one.floors}
-    readers: dict[str, Work] = {OURS: one.reading(body)} | {who: partial(read, body) for who, read in others.items()}
+    readers: dict[str, Work] = {OURS: one.reading(body)}
+    readers |= {who: partial(read, body) for who, read in others.items()}
     written: dict[str, Work] = {OURS: partial(one.write, order), **writers}
     figures: list[Figure] = []
     details: dict[str, object] = {}

@@ -93,7 +93,7 @@ class LineReader:
         for segment in rest:
             tag = segment[0]
             if tag == "ACK":
-                dates = []
+                dates = list[Segment]()
                 self._acks.append((segment, dates))
             elif tag == "DTM":
                 dates.append(segment)

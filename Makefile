@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test browser screenshots crash bench lint lock clean histories fingerprint sbom pip-audit help
+.PHONY: run test browser screenshots crash fuzz bench lint lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"
 	@echo "make crash  kill everything at random while 200 orders come in, then compare every book (about a quarter of an hour)"
+	@echo "make fuzz   damage 20,000 documents of every format (FUZZ_DOCUMENTS=, FUZZ_SEED=, FUZZ_FORMATS=\"x12 csv\") and read them"
 	@echo "make bench  measure it (ONLY=merge,fanout SIZE=tiny|small|full PUBLISH=1); see docs/scale.md"
 	@echo "make screenshots  take the pictures of the documents again"
 	@echo "make lint   ruff, two type checkers, the import contract"
@@ -50,6 +51,10 @@ screenshots: $(READY) browser
 # The long form of what the suite tries shortly: every part is killed at random while 200 orders come in.
 crash: $(READY)
 	CRASH_BACKORDERS=$${CRASH_BACKORDERS:-200} CRASH_KILLS=$${CRASH_KILLS:-60} $(BIN)/python -m pytest tests/crash -s
+
+# The long form of what the suite tries shortly. The same seed makes the same documents.
+fuzz: $(READY)
+	$(BIN)/python -m tests.connectors.fuzz --documents $${FUZZ_DOCUMENTS:-20000} --seed $${FUZZ_SEED:-1} $(FUZZ_FORMATS)
 
 # Figures of a machine that does something else as well are worth nothing; the report says how loaded it was.
 bench: $(READY)

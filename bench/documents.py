@@ -12,6 +12,7 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from bench.figures import Figure, Goal, at_least, at_most
 from bench.formats import FORMATS, X12, Format, ordered
@@ -40,11 +41,10 @@ async def run(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]
 async def _rates(one: Format, lines: int, watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]]:
     """Documents a second of everybody who reads an answer, and of everybody who writes an order."""
     body, order, writers = one.answering(lines), ordered(lines), one.writers(lines)
-    readers: dict[str, Work] = {
-        name: lambda reads=reads: reads(body)  # type: ignore[misc]  # (mypy: a default is no lambda's type)
-        for name, reads in {OURS: one.read, **one.readers, **one.floors}.items()
-    }
-    written = {OURS: lambda: one.write(order), **writers}
+    others = {**one.readers, **one.floors}
+    readers: dict[str, Work] = {OURS: one.reading(body)}
+    readers |= {who: partial(read, body) for who, read in others.items()}
+    written: dict[str, Work] = {OURS: partial(one.write, order), **writers}
     figures: list[Figure] = []
     details: dict[str, object] = {}
     for doing, document, works in (("reading", one.answer, readers), ("writing", one.order, written)):
@@ -104,8 +104,8 @@ async def _growth(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, obj
     bodies = {lines: X12.answering(lines) for lines in size.long_documents}
     orders = {lines: ordered(lines) for lines in size.long_documents}
     kinds: tuple[tuple[str, dict[int, Work]], ...] = (
-        ("reading an 855", {lines: _reading(body) for lines, body in bodies.items()}),
-        ("writing an 850", {lines: lambda order=order: X12.write(order) for lines, order in orders.items()}),  # type: ignore[misc]  # (as above)
+        ("reading an 855", {lines: X12.reading(body) for lines, body in bodies.items()}),
+        ("writing an 850", {lines: partial(X12.write, order) for lines, order in orders.items()}),
     )
     figures: list[Figure] = []
     details: dict[str, object] = {}
@@ -117,10 +117,6 @@ async def _growth(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, obj
         figures += _for_a_line(name, {n: spent * 1e6 for n, spent in time_of.items()}, "us")
         figures += _for_a_line(f"{name}, peak memory", {n: taken / KIB for n, taken in memory_of.items()}, "KiB")
     return figures, details
-
-
-def _reading(body: bytes) -> Work:
-    return lambda: X12.read(body)
 
 
 def _for_a_line(name: str, taken: Mapping[int, float], unit: str) -> list[Figure]:

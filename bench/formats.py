@@ -67,9 +67,10 @@ class Format:
     writers: Callable[[int], dict[str, Writes]]
     """Others who write an order of so many lines."""
 
-    def read(self, body: bytes) -> Decoded:
+    def reading(self, body: bytes) -> Callable[[], Decoded]:
         """By our codec."""
-        return self.codec.decode(Inward(body=body, headers={}))
+        message = Inward(body=body, headers={})
+        return lambda: self.codec.decode(message)
 
     def write(self, order: Place) -> bytes:
         """By our codec."""

@@ -13,7 +13,10 @@ LONGEST_NAME = 200
 
 def plain_words(said: str) -> str:
     """The words, without anything that a terminal obeys or PostgreSQL cannot keep."""
-    return " ".join("".join(c if c.isprintable() else " " for c in said[: 2 * LONGEST_WORDS]).split())[:LONGEST_WORDS]
+    kept = said[: 2 * LONGEST_WORDS]
+    if not kept.isprintable():
+        kept = "".join(c if c.isprintable() else " " for c in kept)
+    return " ".join(kept.split())[:LONGEST_WORDS]
 
 
 def _plain(member: object) -> str:

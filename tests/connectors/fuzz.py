@@ -1,12 +1,15 @@
 """Damaged documents: whatever is done to one, decoding it gives events or `Undecodable`, and nothing else.
 
-python -m tests.connectors.fuzz x12 --documents 20000
+python -m tests.connectors.fuzz --documents 20000 --seed 1 x12 edifact
+
+`make fuzz` does it to every format. A document that finds a fault is written to a file that names its format, seed and
+number.
 """
 
 import argparse
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from connectors.suppliers.http_bodies import Event
 from connectors.suppliers.interface import Inward, WireIds
 from connectors.words import LONGEST_NAME, LONGEST_WORDS
 
+FAULTS = Path(".promisekeeper") / "fuzz"
 SAMPLES = Path(__file__).parent / "samples"
 storable = TypeAdapter(Event)
 """Refuses what the ledger cannot keep, by the check that the http profile has for it."""
@@ -109,22 +113,54 @@ def try_one(codec: Codec, body: bytes) -> bool:
     return True
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Try as many documents as asked for, and say how many could be read."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("format", choices=sorted(FORMATS))
-    parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args(arguments)
-    codec, samples = FORMATS[chosen.format]()
+def try_many(name: str, codec: Codec, documents: Iterable[bytes], seed: int, faults: Path) -> int:
+    """Try documents one after the other, and show how far it is.
+
+    Args:
+        name: the format's.
+        codec: what reads them.
+        documents: from `damaged`.
+        seed: what they were made with.
+        faults: the folder into which a document is written that cannot be survived.
+
+    Returns:
+        How many could be read. Whatever is wrong with the codec is raised, with where the document lies.
+    """
     readable = 0
-    for body in damaged(samples, chosen.documents, chosen.seed):
+    for number, body in enumerate(documents, start=1):
         try:
             readable += try_one(codec, body)
-        except Exception:
-            print(f"{chosen.format}: a stray exception for {body!r}", file=sys.stderr)
+        except Exception as stray:
+            faults.mkdir(parents=True, exist_ok=True)
+            written = faults / f"{name}-seed-{seed}-number-{number}"
+            written.write_bytes(body)
+            stray.add_note(f"{name}, seed {seed}: document {number} is not survived; it is written to {written}")
             raise
-    print(f"{chosen.format}: {chosen.documents} damaged documents, {readable} could be read, no stray exception")
+        if number % 1000 == 0:
+            print(f"{name}, seed {seed}: {number} documents, {readable} of them readable", flush=True)
+    return readable
+
+
+def _format(name: str) -> str:
+    if name not in FORMATS:
+        raise argparse.ArgumentTypeError(f"no format {name}; there are {', '.join(FORMATS)}")
+    return name
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Try as many documents of each format as asked for, and say how many could be read."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("format", nargs="*", type=_format, help=f"of {', '.join(FORMATS)}; none: every one of them")
+    parser.add_argument("--documents", type=int, default=20_000, help="of each format")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=Path, default=FAULTS, help="where a document goes that is not survived")
+    chosen = parser.parse_args(arguments)
+    for name in chosen.format or FORMATS:
+        codec, samples = FORMATS[name]()
+        made = damaged(samples, chosen.documents, chosen.seed)
+        readable = try_many(name, codec, made, chosen.seed, chosen.faults)
+        said = f"{chosen.documents} damaged documents, {readable} could be read, no stray exception"
+        print(f"{name}, seed {chosen.seed}: {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ def item_numbers(block: Sequence[Segment]) -> list[tuple[str, str, str]]:
 
 def substitute(block: Sequence[Segment], issues: Issues) -> str | None:
     """The item that comes instead of what was ordered, if the line says so."""
+    if not any(segment.tag == "PIA" for segment in block):
+        return None
     items = item_numbers(block)
     instead = [item for function, item, _ in items if function == SUBSTITUTED_BY]
     if not instead and any(function == SUBSTITUTE_FOR for function, _, _ in items):

@@ -44,9 +44,10 @@ class Segment(NamedTuple):
 
     def part(self, element: int, component: int = 1) -> str:
         """A component without blanks around it; empty if it is not there."""
-        if element > len(self.elements) or component > len(self.elements[element - 1]):
+        elements = self.elements
+        if element > len(elements) or component > len(components := elements[element - 1]):
             return ""
-        return self.elements[element - 1][component - 1].strip()
+        return components[component - 1].strip()
 
 
 class Segments(NamedTuple):
@@ -146,7 +147,7 @@ def _plain(part: str, release: str) -> str:
 def written(tag: str, *elements: str | tuple[str, ...]) -> str:
     """One segment, with what would separate released, and without empty ends (ISO 9735, 8.2)."""
     parts = [
-        _joined(":", [_released(part) for part in ((element,) if isinstance(element, str) else element)])
+        _released(element) if isinstance(element, str) else _joined(":", [_released(part) for part in element])
         for element in elements
     ]
     return _joined("+", [tag, *parts]) + "'"

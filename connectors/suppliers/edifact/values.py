@@ -5,6 +5,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Segment
@@ -14,6 +15,7 @@ MOST_UNITS = Decimal(10_000_000)
 """The largest quantity that is believed."""
 
 _NUMBER = re.compile(r"\d{1,15}(?:[.,]\d{0,6})?", re.ASCII)
+_LONGEST_NUMBER = 22
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _INSTANT = re.compile(r"(\d+)(?:[+-]\d+|[A-Z]{3})?", re.ASCII)
 """Digits, and a zone in formats 303 and 304."""
@@ -39,6 +41,11 @@ _LENGTHS = {
 
 def number(text: str) -> Decimal | None:
     """A number with up to 15 digits before and 6 after the mark, which is a point or a comma whatever UNA says."""
+    return _number(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> Decimal | None:
     return Decimal(text.replace(",", ".").rstrip(".")) if _NUMBER.fullmatch(text) else None
 
 

@@ -187,10 +187,14 @@ def _dedupe_key(interchanges: list[Interchange], body: bytes) -> str:
     parts: list[str] = []
     for interchange in interchanges:
         header = interchange.header
-        numbered = [header.at(6), header.at(13), header.at(9) + header.at(10)]
+        sender, number = header.at(6), header.at(13)
+        numbered = [sender, number, header.at(9) + header.at(10)]
+        whole = bool(sender and number)
         for group in interchange.groups:
-            numbered += [group.header.at(6), *(one.control for one in group.sets)]
-        if not all((header.at(6), header.at(13), *(one.control for one in interchange.sets()))):
+            controls = [one.control for one in group.sets]
+            numbered += [group.header.at(6), *controls]
+            whole = whole and all(controls)
+        if not whole:
             return f"x12/{hashlib.sha256(body).hexdigest()}"
         parts.append("/".join(numbered))
     key = "x12/" + "+".join(parts)

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from connectors.suppliers.x12.partner import LineMeaning
-from connectors.suppliers.x12.reading import NO_DATES, Dates, Place, Reading, Unreadable, said
+from connectors.suppliers.x12.reading import NO_DATES, SAID_IN, Dates, Place, Reading, Unreadable, said
 from connectors.suppliers.x12.syntax import Segment
 from connectors.words import plain_words
 from domain.supplier_events import AckLine, LineRef, Split, SplitStatus
@@ -81,12 +81,13 @@ class LineReader:
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
         self._dates = self._said_of_line().known_or(header_dates)
-        self._words = said(loop.rest)
+        self._words = said(self._spoken)
 
     def _sort(self, rest: Sequence[Segment]) -> None:
         """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it."""
         self._acks: list[tuple[Segment, list[Segment]]] = []
         self._schedules: list[Segment] = []
+        self._spoken: list[Segment] = []
         self._before: list[Segment] = []
         dates = self._before
         for segment in rest:
@@ -98,6 +99,8 @@ class LineReader:
                 dates.append(segment)
             elif tag == "SCH":
                 self._schedules.append(segment)
+            elif tag in SAID_IN:
+                self._spoken.append(segment)
 
     @property
     def dated(self) -> bool:
@@ -245,7 +248,7 @@ class LineReader:
 
     def _scheduled(self, parts: list[_Part]) -> list[_Part]:
         """A part that SCH segments divide: each has its own day."""
-        if not (schedule := list(self._schedule())):
+        if not self._schedules or not (schedule := list(self._schedule())):
             return parts
         total = sum((quantity for quantity, _ in schedule), start=Decimal(0))
         for n, part in enumerate(parts):

@@ -188,13 +188,14 @@ class Dates(NamedTuple):
 NO_DATES = Dates(None, None)
 
 
-_SAID_IN = {"REF": 3, "MSG": 1, "NTE": 2}
+SAID_IN = {"REF": 3, "MSG": 1, "NTE": 2}
+"""The element of each segment that holds words for people."""
 _MOST_SAID = 5
 
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = [segment.at(_SAID_IN[segment[0]]) for segment in segments if segment[0] in _SAID_IN]
+    words = [segment.at(SAID_IN[segment[0]]) for segment in segments if segment[0] in SAID_IN]
     return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID])) if words else ""
 
 

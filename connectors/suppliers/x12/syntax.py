@@ -9,6 +9,7 @@ missing SE, GE, IEA, text around the interchange, several interchanges in a file
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
@@ -179,6 +180,16 @@ def _starts(text: str) -> Iterator[int]:
             yield start
 
 
+@lru_cache(maxsize=64)
+def _after_header(element: str) -> re.Pattern[str]:
+    return re.compile(rf"[{_BLANK}]*(?:GS|TA1|IEA|ST){re.escape(element)}")
+
+
+@lru_cache(maxsize=64)
+def _segment_begins(element: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{_TAGS}){re.escape(element)}")
+
+
 class _Delimiters(NamedTuple):
     element: str
     terminator: str
@@ -195,7 +206,7 @@ def _interchange(text: str, issues: Issues) -> Interchange:
 def _header(text: str, issues: Issues) -> tuple[Segment, _Delimiters, str]:
     """The ISA, what it says of the delimiters, and the text behind it."""
     element = text[3]
-    if text[103:104] == element and re.match(rf"[{_BLANK}]*(?:GS|TA1|IEA|ST){re.escape(element)}", text[106:200]):
+    if text[103:104] == element and _after_header(element).match(text, 106, 200):
         raw, terminator = text[:105], text[105]
         if raw.count(element) == 16 and not (terminator.isalnum() or terminator == element):
             terminator = "\n" if terminator in "\r\n" else terminator
@@ -226,7 +237,7 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[Se
     element, terminator = delimiters
     if terminator == "\n":
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    begins = re.compile(rf"(?:{_TAGS}){re.escape(element)}")
+    begins = _segment_begins(element)
     for raw in text.split(terminator):
         piece = raw.strip(_BLANK)
         if "\n" not in piece and "\r" not in piece:

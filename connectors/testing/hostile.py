@@ -98,7 +98,7 @@ class HostileTests(Group):
 
     @requires("poll")
     async def test_what_is_polled_is_not_taken_at_our_door(self, connector: Connector, peer: Peer) -> None:
-        """The gateway's door is open to everybody, and nothing proves there who brings a message that needs no proof."""
+        """The gateway's door is open to everybody, and nothing proves there who brings what needs no proof."""
         if not has_a_door(connector):
             with pytest.raises(Undecodable):
                 connector.verify(peer.write(ANSWER))

@@ -140,7 +140,7 @@ class FileDocuments:
                 await files.entries(folder)
             except OSError as failure:
                 raise Retryable(
-                    f"{self._shown(folder)} cannot be looked into: {words(failure)}; so nobody knows what was handed over"
+                    f"{self._shown(folder)} cannot be looked into: {words(failure)}; so nobody knows what was taken"
                 ) from failure
 
     async def _read(self, files: Files, path: str, most: int) -> bytes | None:

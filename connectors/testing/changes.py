@@ -6,7 +6,7 @@ from connectors.errors import Unsupported
 from connectors.suppliers.interface import Connector, SendResult
 from connectors.testing.asking import Group, claims, requires
 from connectors.testing.notices import left
-from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED, TAKEN_OFF, ids, quantities
+from connectors.testing.orders import ADDED, CANCELLED, ORDER, REDUCED, TAKEN_OFF, changed, ids, quantities
 from connectors.testing.peer import Fault, HeldOrder, Peer
 from connectors.testing.talking import delivered, heard, notice, only, parts, ref, sent, split
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, OrderAck, ShipNotice, SplitStatus
@@ -123,7 +123,7 @@ class ChangeTests(Group):
         self, connector: Connector, peer: Peer
     ) -> None:
         """A reduction that comes with a new line is not quietly halved where lines cannot be added."""
-        both = REDUCED.model_copy(update={"lines": (*REDUCED.lines, *ADDED.lines)})
+        both = changed(*REDUCED.lines, *ADDED.lines)
         can = connector.capabilities
         if can.reduce_line and can.add_line:
             assert len(peer.read(connector.render(both, ids("change"))).lines) >= 2

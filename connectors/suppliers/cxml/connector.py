@@ -7,13 +7,15 @@ from connectors.suppliers.cxml.codec import CxmlCodec
 from connectors.suppliers.cxml.posting import Posting
 from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.documents import DocumentConnector
-from connectors.suppliers.interface import Manifest
+from connectors.suppliers.interface import Grade, Manifest
 
 
 class CxmlConnector(DocumentConnector):
     """cXML with one supplier."""
 
-    manifest: ClassVar[Manifest] = Manifest(name="cxml", version="1", protocol="cXML over HTTPS", config=CxmlPartner)
+    manifest: ClassVar[Manifest] = Manifest(
+        name="cxml", version="1", protocol="cXML over HTTPS", config=CxmlPartner, grade=Grade.GOLD
+    )
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
         """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""

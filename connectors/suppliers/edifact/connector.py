@@ -7,7 +7,7 @@ from connectors.configuration import ConnectorConfig
 from connectors.suppliers.documents import DocumentConnector
 from connectors.suppliers.edifact.codec import EdifactCodec
 from connectors.suppliers.edifact.partner import EdifactPartner
-from connectors.suppliers.interface import Manifest
+from connectors.suppliers.interface import Grade, Manifest
 from connectors.suppliers.transports.configuration import TransportConfig, open_transport
 
 
@@ -24,7 +24,11 @@ class EdifactConnector(DocumentConnector):
     """EDIFACT with one supplier."""
 
     manifest: ClassVar[Manifest] = Manifest(
-        name="edifact", version="1", protocol="EDIFACT ORDERS, ORDCHG, ORDRSP, DESADV, CONTRL", config=EdifactConfig
+        name="edifact",
+        version="1",
+        protocol="EDIFACT ORDERS, ORDCHG, ORDRSP, DESADV, CONTRL",
+        config=EdifactConfig,
+        grade=Grade.GOLD,
     )
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:

@@ -50,4 +50,5 @@ def order_as_csv(po_number: str, revision: int, currency: str, lines: Sequence[O
 
 
 def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Whoever takes one apostrophe off what looks like a formula behind it has the text as it was."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text

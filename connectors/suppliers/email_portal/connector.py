@@ -32,6 +32,7 @@ from connectors.suppliers.interface import (
     Change,
     Decoded,
     Envelope,
+    Grade,
     Health,
     Idempotency,
     Inbound,
@@ -111,7 +112,9 @@ class EmailConfig(ConnectorConfig):
 class EmailConnector:
     """Mail and page for one supplier."""
 
-    manifest: ClassVar[Manifest] = Manifest(name="email", version="1", protocol="mail and page", config=EmailConfig)
+    manifest: ClassVar[Manifest] = Manifest(
+        name="email", version="1", protocol="mail and page", config=EmailConfig, grade=Grade.GOLD
+    )
     capabilities: Capabilities
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from connectors.configuration import ConnectorConfig
 from connectors.suppliers.documents import DocumentConnector
-from connectors.suppliers.interface import Manifest
+from connectors.suppliers.interface import Grade, Manifest
 from connectors.suppliers.transports.configuration import TransportConfig, open_transport
 from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner
@@ -24,7 +24,7 @@ class X12Connector(DocumentConnector):
     """X12 with one supplier."""
 
     manifest: ClassVar[Manifest] = Manifest(
-        name="x12", version="1", protocol="X12 850, 860, 855, 865, 856, 997", config=X12Config
+        name="x12", version="1", protocol="X12 850, 860, 855, 865, 856, 997", config=X12Config, grade=Grade.GOLD
     )
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:

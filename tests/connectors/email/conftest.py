@@ -2,7 +2,8 @@
 
 import asyncio
 import email.policy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -68,9 +69,9 @@ class PostOffice:
         return [message_from_bytes(mail, EmailMessage, policy=email.policy.default) for mail in self.mails]
 
 
-@pytest.fixture
-async def post_office() -> AsyncIterator[PostOffice]:
-    office = PostOffice()
+@asynccontextmanager
+async def opened(office: PostOffice) -> AsyncGenerator[None]:
+    """A post office on a free port, for as long as the block runs."""
     loop = asyncio.get_running_loop()
     doors: list[SMTP] = []
 
@@ -80,12 +81,21 @@ async def post_office() -> AsyncIterator[PostOffice]:
 
     server = await loop.create_server(door, "127.0.0.1", 0)
     office.port = server.sockets[0].getsockname()[1]
-    yield office
-    server.close()
-    for one in doors:
-        if one.transport is not None:
-            one.transport.close()
-    await server.wait_closed()
+    try:
+        yield
+    finally:
+        server.close()
+        for one in doors:
+            if one.transport is not None:
+                one.transport.close()
+        await server.wait_closed()
+
+
+@pytest.fixture
+async def post_office() -> AsyncIterator[PostOffice]:
+    office = PostOffice()
+    async with opened(office):
+        yield office
 
 
 @pytest.fixture

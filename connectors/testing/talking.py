@@ -92,7 +92,7 @@ async def heard(connector: Connector, peer: Peer, *messages: Inward) -> list[Sup
 
 def has_a_door(connector: Connector) -> bool:
     """Whether messages are brought to us. What is only polled is never verified: `decode` knows whose it is."""
-    return connector.capabilities.inbound != {Inbound.POLL}
+    return connector.capabilities.inbound != frozenset({Inbound.POLL})
 
 
 async def through(connector: Connector, peer: Peer, *messages: Inward) -> list[Inward]:

@@ -29,7 +29,6 @@ class FolderPeer(Peer):
     partner: ClassVar[Mapping[str, object]] = {}
     """The profile of the connector's partner, who is this peer."""
     suffix: ClassVar[str]
-    content_type: ClassVar[str] = "application/octet-stream"
 
     def __init__(self, folder: Path) -> None:
         self._out, self._in, self._away = folder / "orders", folder / "answers", folder / "away"

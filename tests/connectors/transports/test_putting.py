@@ -70,6 +70,18 @@ async def test_a_document_is_found_in_the_outbox_and_in_the_partners_archive_and
     assert not (await transport.find(document())).found
 
 
+@pytest.mark.parametrize("gone", ["outbox", "taken"])
+async def test_a_folder_that_is_not_there_has_not_said_no(meeting: Meeting, gone: str) -> None:
+    """A "not found" would put the document out a second time, once the drive is mounted again."""
+    (meeting.root / "taken").mkdir()
+    transport = meeting.open(outbox_archive=meeting.path("taken"))
+    (meeting.root / gone).rename(meeting.root / "elsewhere")
+    with pytest.raises(Retryable, match=f"{gone} cannot be looked into"):
+        await transport.find(document())
+    (meeting.root / "elsewhere").rename(meeting.root / gone)
+    assert not (await transport.find(document())).found
+
+
 async def test_without_the_partners_archive_nobody_can_say_whether_it_was_taken(meeting: Meeting) -> None:
     transport = meeting.open()
     assert not transport.finds

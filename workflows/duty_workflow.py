@@ -71,7 +71,8 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
     """The steps that call somebody outside; all others need the ledger alone."""
 
     TELLS_MANY: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
-    """The steps in the ledger that may have thousands of workflows to tell, and so say meanwhile that they live."""
+    """The steps in the ledger that may have thousands of workflows to tell, and so say meanwhile that they live. Others
+    that have somebody to tell seldom have many; what takes them too long becomes an activity by itself."""
 
     NEVER_GIVEN_UP: ClassVar[frozenset[Callable[..., Awaitable[object]]]]
     """The steps that `run` itself takes, or by which a failure is told: theirs would end the workflow."""

@@ -164,6 +164,8 @@ def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
 
 def _answered(lines: Sequence[AckLine]) -> Iterator[tuple[str, str, str, str]]:
     for one in lines:
+        if not one.splits:
+            yield "", "", _line(one.line), f"all of it as asked{_on(one.deliver_on)}"
         for split in one.splits:
             price = f" at {split.unit_price}" if split.unit_price is not None else ""
             why = f": {split.reason}" if split.reason else ""

@@ -72,8 +72,6 @@ class _Line(NamedTuple):
     answer: AckLine
     """Without parts if it is accepted as asked, and no quantity is stated."""
     meaning: LineMeaning | None
-    dated: date | None
-    """The day stated for a line without quantity."""
     unreadable: bool
     """It states a quantity, and none that can be read."""
 
@@ -82,6 +80,11 @@ class _Line(NamedTuple):
         """What it is called, for people."""
         line = self.answer.line
         return f"line {line.line_no or line.sku or line.supplier_sku or '?'}"
+
+    @property
+    def says_something(self) -> bool:
+        """It has parts, or a day for all of it; the others stand as they were ordered."""
+        return bool(self.answer.splits or self.answer.ship_on or self.answer.deliver_on)
 
     @property
     def nothing_accepted(self) -> bool:
@@ -125,15 +128,15 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
         ]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
         issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
-    answers = tuple(one.answer for one in read if one.answer.splits)
+    answers = tuple(one.answer for one in read if one.says_something)
     events: list[SupplierEvent] = [
         OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
     ]
     if unreadable := [one.name for one in read if one.unreadable]:
         what = f"{said} states a quantity that cannot be read for {', '.join(unreadable)}. Ask what they will deliver."
         events.append(Unmatched(po_number=number, what=plain_words(what)))
-    if dated := _without_quantity(read, dates):
-        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
+    if not lines and (day_of_all := dates.deliver_on or dates.ship_on):
+        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts all lines for {day_of_all}")))
     return events
 
 
@@ -178,14 +181,6 @@ def _verdict(
     return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
 
 
-def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
-    """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
-    dated = [f"{one.name} for {one.dated}" for one in read if one.dated is not None]
-    if not read and (whole := of_order.deliver_on or of_order.ship_on):
-        dated.append(f"all lines for {whole}")
-    return ", ".join(dated)
-
-
 def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:
     action = block[0].part(2)
     meaning = partner.line_action(action)
@@ -211,10 +206,15 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     if not told and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
     first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
+    whole = _Dates() if told or unreadable else first
     return _Line(
-        answer=AckLine(line=line_ref(block, partner, issues), splits=tuple(told)),
+        answer=AckLine(
+            line=line_ref(block, partner, issues),
+            splits=tuple(told),
+            ship_on=whole.ship_on,
+            deliver_on=whole.deliver_on,
+        ),
         meaning=meaning,
-        dated=None if told or unreadable else first.deliver_on or first.ship_on,
         unreadable=unreadable and not told,
     )
 

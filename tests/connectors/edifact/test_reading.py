@@ -15,7 +15,6 @@ from domain.supplier_events import (
     AckLine,
     ChangeAck,
     ChangeVerdict,
-    Hint,
     NoticeLine,
     OrderAck,
     ShipNotice,
@@ -167,14 +166,13 @@ def test_dates_for_all_lines_stand_in_the_header() -> None:
     ]
 
 
-def test_an_accepted_line_without_quantity_is_left_out_and_its_date_is_told() -> None:
-    ack, hint = (
-        codec()
-        .decode(inward(message("BGM+231+A1+29", "RFF+ON:PO-1", "LIN+1+5+A:SA", "DTM+69:20270115:102", "LIN+2+5+B:SA")))
-        .events
+def test_an_accepted_line_without_quantity_keeps_its_date() -> None:
+    ack = only(
+        codec(), "BGM+231+A1+29", "RFF+ON:PO-1", "LIN+1+5+A:SA", "DTM+69:20270115:102", "LIN+2+5+B:SA", "LIN+3+5+C:SA"
     )
-    assert isinstance(ack, OrderAck) and ack.accepted and ack.lines == ()
-    assert hint == Hint(po_number="PO-1", what="ORDRSP A1 accepts without a quantity: line 1 for 2027-01-15")
+    assert isinstance(ack, OrderAck) and ack.accepted
+    (line,) = ack.lines
+    assert (line.line.line_no, line.splits, line.deliver_on) == (1, (), date(2027, 1, 15))
 
 
 def test_a_reference_that_only_looks_like_a_change_is_none() -> None:

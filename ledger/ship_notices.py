@@ -41,7 +41,9 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
     row = (key, order.workflow_id, at, as_json(facts))
     if await (await connection.execute(_SHIPMENT, row)).fetchone() is None:
         return Effect(outcome="repeat, counted once")
-    if notice.purpose is not NoticePurpose.ORIGINAL and before is not None and before[0]:
+    if notice.purpose is NoticePurpose.ORIGINAL and before is not None:
+        return Effect(outcome="a later notice of the same shipment came first: recorded, not applied")
+    if before is not None and before[0]:
         locked = await _taken_back(connection, locked, before[0])
     if notice.purpose is NoticePurpose.CANCEL:
         what = (

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import entry_points
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -291,6 +291,19 @@ class Connector(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+        ...
+
+
+@runtime_checkable
+class HidesSecrets(Protocol):
+    """A connector, besides, whose partner proves itself by a password within the message."""
+
+    def hidden(self, message: Inward) -> Inward:
+        """Pure: the message as it may be kept, without the password."""
+        ...
+
+    def shown(self, message: Inward) -> Inward:
+        """Pure: a message that was kept, as `decode` reads it."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Suppliers who exchange files: the whole life of an order through folders, and what a mailbox needs a person for."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
-from domain.names import mailbox_workflow_id, supplier_task_queue
+from domain.names import SUPPLIER_MAILBOX, mailbox_workflow_id, supplier_task_queue
 from ledger import catalogue
+from tests.patience import PATIENCE
 from tests.workflows.shop import Shop, eventually
 from workflows.purchase_order_contract import NEEDS_ATTENTION
 
@@ -221,3 +224,35 @@ async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(
     await papyrus.mailbox_until(lambda s: s["looked_at"])
     with pytest.raises(WorkflowUpdateFailedError):
         await papyrus.mailbox.execute_update("resolve", {"resolution": "whatever"})
+
+
+async def test_a_decision_that_comes_while_a_run_ends_is_carried_out_by_it(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.shop.client.start_workflow(
+        SUPPLIER_MAILBOX,
+        {"supplier_id": papyrus.supplier_id, "looks_per_run": 1},  # every look is the last of its run
+        id=mailbox_workflow_id(papyrus.supplier_id),
+        task_queue=papyrus.shop.task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
+    for n in range(3):
+        async with asyncio.timeout(PATIENCE):
+            left = await papyrus.mailbox.execute_update("resolve", {"resolution": "dismiss", "note": f"time {n}"})
+        assert left["position"]["unreadable_total"] == 0
+
+
+async def test_one_of_several_messages_can_be_decided_about_and_why_is_kept(papyrus: Folders) -> None:
+    await papyrus.deal()
+    for name in ("a", "b"):
+        (papyrus.answers / f"{name}.csv").write_text(f'"{name}: a quote that is never closed\n')
+    found = await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["unreadable_total"] == 2)
+    first, second = (one["inbox_id"] for one in found["position"]["unreadable"])
+    left = await papyrus.mailbox.execute_update(
+        "resolve", {"resolution": "dismiss", "messages": [first], "note": "a test of theirs"}
+    )
+    assert [one["inbox_id"] for one in left["position"]["unreadable"]] == [second]
+    async with papyrus.shop.world.ledger.look() as connection:
+        told = await connection.execute("select facts ->> 'text' from journal where kind = 'seen to'")
+        assert await told.fetchall() == [
+            (f"Seen to, put aside by an operator: a test of theirs: message {first}",),
+        ]

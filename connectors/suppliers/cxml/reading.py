@@ -8,6 +8,7 @@ from connectors.suppliers.cxml.confirmations import confirmation_events
 from connectors.suppliers.cxml.documents import Document, Element, attribute, child, children, local_name, read, text
 from connectors.suppliers.cxml.profile import Credential, CxmlPartner, Mode
 from connectors.suppliers.cxml.responses import response
+from connectors.suppliers.cxml.secrets import hidden
 from connectors.suppliers.cxml.ship_notices import ship_notice_events
 from connectors.suppliers.cxml.status_updates import status_update_events
 from connectors.suppliers.interface import Decoded, Inward, Reply, WireIds
@@ -33,7 +34,7 @@ def decoded(message: Inward, partner: CxmlPartner) -> Decoded:
         document.issues.add("it is marked as a test, and nothing of it is acted upon")
         events = ()
     return Decoded(
-        dedupe_key=payload or f"sha256:{hashlib.sha256(message.body).hexdigest()}",
+        dedupe_key=payload or f"sha256:{hashlib.sha256(hidden(message.body)).hexdigest()}",
         events=events,
         issues=document.issues.told(),
     )

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from connectors.errors import Undecodable
+from connectors.suppliers.cxml.secrets import hidden
 from connectors.suppliers.interface import Decoded, Inward
 from domain.supplier_events import (
     AckLine,
@@ -52,7 +53,7 @@ def test_a_sample_is_read_as_it_was_by_hand(sample: Path) -> None:
     decoded = read(body)
     assert list(decoded.events) == [supplier_event.validate_python(event) for event in expected.events]
     assert list(decoded.issues) == expected.issues
-    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    digest = f"sha256:{hashlib.sha256(hidden(body)).hexdigest()}"
     assert decoded.dedupe_key == (digest if expected.dedupe_key == "sha256" else expected.dedupe_key)
 
 

@@ -1,6 +1,5 @@
 """Suppliers who exchange files: the whole life of an order through folders, and what a mailbox needs a person for."""
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
@@ -16,10 +15,11 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
-from domain.names import SUPPLIER_MAILBOX, mailbox_workflow_id, supplier_task_queue
+from domain.names import mailbox_workflow_id, supplier_task_queue
 from ledger import catalogue
-from tests.patience import PATIENCE
 from tests.workflows.shop import Shop, eventually
+from workflows.mailbox import SupplierMailbox
+from workflows.mailbox_contract import MailboxInput
 from workflows.purchase_order_contract import NEEDS_ATTENTION
 
 
@@ -219,26 +219,26 @@ async def test_what_calls_a_supplier_runs_on_its_own_queue(papyrus: Folders) -> 
     assert set(queues.values()) - {queues["deliver"]} <= {papyrus.shop.task_queue}
 
 
+async def test_a_decision_made_while_the_mailbox_begins_a_new_run_is_answered(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.mailbox_until(lambda s: s["looked_at"])
+    await papyrus.shop.client.start_workflow(
+        SupplierMailbox.run,
+        MailboxInput(supplier_id=papyrus.supplier_id, looks_per_run=1),
+        id=mailbox_workflow_id(papyrus.supplier_id),
+        task_queue=papyrus.shop.task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
+    for _ in range(5):
+        answered = await papyrus.mailbox.execute_update("resolve", {"resolution": "retry"})
+        assert answered["position"]["unreadable_total"] == 0
+
+
 async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(papyrus: Folders) -> None:
     await papyrus.deal()
     await papyrus.mailbox_until(lambda s: s["looked_at"])
     with pytest.raises(WorkflowUpdateFailedError):
         await papyrus.mailbox.execute_update("resolve", {"resolution": "whatever"})
-
-
-async def test_a_decision_that_comes_while_a_run_ends_is_carried_out_by_it(papyrus: Folders) -> None:
-    await papyrus.deal()
-    await papyrus.shop.client.start_workflow(
-        SUPPLIER_MAILBOX,
-        {"supplier_id": papyrus.supplier_id, "looks_per_run": 1},  # every look is the last of its run
-        id=mailbox_workflow_id(papyrus.supplier_id),
-        task_queue=papyrus.shop.task_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-    )
-    for n in range(3):
-        async with asyncio.timeout(PATIENCE):
-            left = await papyrus.mailbox.execute_update("resolve", {"resolution": "dismiss", "note": f"time {n}"})
-        assert left["position"]["unreadable_total"] == 0
 
 
 async def test_one_of_several_messages_can_be_decided_about_and_why_is_kept(papyrus: Folders) -> None:

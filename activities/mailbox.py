@@ -67,7 +67,12 @@ class MailboxActivities:
         replied = await self._reply(connector, step)
         position = await self._position(step, connector)
         return position.model_copy(
-            update={"fetched": fetched, "replied": replied, "in_the_way": tuple(in_the_way)[:SHOWN], "more": more}
+            update={
+                "fetched": fetched,
+                "replied": replied,
+                "in_the_way": tuple(in_the_way)[:SHOWN],
+                "more": more and fetched > 0,  # the same once more is no reason to hurry
+            }
         )
 
     @activity.defn

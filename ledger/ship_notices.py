@@ -38,6 +38,8 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
         "units": {} if notice.purpose is NoticePurpose.CANCEL else counted,
     }
     before = await (await connection.execute(_TOLD_LAST, (order.workflow_id, notice.shipment_id))).fetchone()
+    if notice.purpose is NoticePurpose.ORIGINAL and before is not None:  # then what was told before stands
+        facts |= {"text": f"The first notice of shipment {notice.shipment_id} came last", "units": before[0]}
     row = (key, order.workflow_id, at, as_json(facts))
     if await (await connection.execute(_SHIPMENT, row)).fetchone() is None:
         return Effect(outcome="repeat, counted once")

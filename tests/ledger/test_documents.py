@@ -253,6 +253,8 @@ async def test_a_notice_that_comes_after_the_word_that_overtook_it_counts_nothin
     await hear(shop, again(notice(po_number, 4), later))
     await hear(shop, notice(po_number, 9))
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": on_its_way}]
+    await hear(shop, again(notice(po_number, 2), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 2}]
 
 
 async def kept(shop: Any, *events: Any, key: str = "ISA/41", body: bytes = b"ISA") -> inbox.StoredMessage:

@@ -12,11 +12,14 @@ from temporalio.service import RPCError
 
 from activities.inward import Taken, take_in
 from connectors.suppliers.csv.connector import CsvConnector
+from connectors.suppliers.cxml.connector import CxmlConnector
 from connectors.suppliers.interface import Decoded, Inward, Reply, WireIds
 from domain.catalogue import Catalogue, Supplier
 from domain.names import mailbox_workflow_id
 from domain.supplier_events import Hint
 from ledger import catalogue, documents, unreadable
+from tests.connectors.cxml.partner import CONFIG
+from tests.connectors.cxml.test_cxml_secrets import DOCUMENT, SECRET
 from tests.connectors.x12.partners import document
 from tests.workflows.shop import Shop, eventually
 
@@ -96,6 +99,25 @@ async def test_two_documents_under_one_number_are_both_kept_and_a_person_decides
     assert (await taken(shop, b"another")).inbox_id == other.inbox_id
     (said,) = await for_a_person(shop)
     assert f"the number of message {first.inbox_id}" in said
+
+
+async def test_a_password_within_a_document_is_not_kept(shop: Shop) -> None:
+    connector = CxmlConnector("acme", CONFIG | {"inbound_secret": SECRET})
+    body = DOCUMENT.format(encoding="utf-8", secret="their-secret &lt;&amp;&gt; &#9731;").encode()
+    for message in (body, body.replace(b"StatusUpdateRequest", b"StrangeRequest")):
+        found, _ = await take_in(
+            shop.world.ledger,
+            shop.client,
+            connector,
+            "acme",
+            Inward(body=message, headers={}),
+            door="webhook",
+            at=datetime.now(UTC),
+            task_queue=shop.task_queue,
+        )
+        kept = await unreadable.raw_message(shop.world.ledger, found.inbox_id)
+        assert kept is not None and b"their-secret" not in kept.body and b"payloadID" in kept.body
+    await connector.aclose()
 
 
 @asynccontextmanager

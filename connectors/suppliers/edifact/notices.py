@@ -27,6 +27,9 @@ T = TypeVar("T")
 DESPATCHED = ("12", "46", "113")
 """QTY 6063 of what is in the shipment, the first that a line has."""
 
+_TAKEN, _NOT_TAKEN, _ARRIVED = "194", "195", "48"
+"""QTY 6063 of what was received and accepted, received and not accepted, received."""
+
 _PURPOSES = {
     "": NoticePurpose.ORIGINAL,
     "1": NoticePurpose.CANCEL,
@@ -162,7 +165,7 @@ def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple
 def _line(
     block: Sequence[Segment], of_notice: date | None, partner: EdifactPartner, issues: Issues
 ) -> NoticeLine | None:
-    units = _quantities(block, issues)
+    units = _quantities(block, (*DESPATCHED, *partner.backordered_quantities), partner, issues)
     shipped = next((units[code] for code in DESPATCHED if code in units), None)
     if shipped is None:
         issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12)")
@@ -176,28 +179,28 @@ def _line(
 
 
 def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> ReceivedLine | None:
-    units = _quantities(block, issues)
-    good, bad = units.get("194"), units.get("195", Decimal(0))
-    if good is None and "48" in units:
-        good = max(units["48"] - bad, Decimal(0))
-    if good is None:
+    units = _quantities(block, (_TAKEN, _NOT_TAKEN, _ARRIVED), partner, issues)
+    good, bad = units.get(_TAKEN), units.get(_NOT_TAKEN, Decimal(0))
+    if good is None and _TAKEN not in units and (arrived := units.get(_ARRIVED)) is not None and bad is not None:
+        good = max(arrived - bad, Decimal(0))
+    if good is None or bad is None:
         issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48)")
         return None
     return ReceivedLine(line=line_ref(block, partner, issues), good=good, damaged=bad)
 
 
-def _quantities(block: Sequence[Segment], issues: Issues) -> dict[str, Decimal]:
-    """By 6063; of a quantity stated twice (QTY in a schedule, too) the first."""
-    found: dict[str, Decimal] = {}
+def _quantities(
+    block: Sequence[Segment], codes: Sequence[str], partner: EdifactPartner, issues: Issues
+) -> dict[str, Decimal | None]:
+    """By 6063, None for one that cannot be read; of a quantity stated twice (QTY in a schedule, too) the first."""
+    found: dict[str, Decimal | None] = {}
     for segment in block:
-        if segment.tag == "QTY" and segment.part(1) not in found:
-            units = quantity(segment, issues)
-            if units is not None:
-                found[segment.part(1)] = units
+        if segment.tag == "QTY" and (code := segment.part(1)) in codes and code not in found:
+            found[code] = quantity(segment, partner.units, issues)
     return found
 
 
-def _balance(block: Sequence[Segment], units: dict[str, Decimal], partner: EdifactPartner) -> Balance:
+def _balance(block: Sequence[Segment], units: dict[str, Decimal | None], partner: EdifactPartner) -> Balance:
     for segment in block:
         if segment.tag == "QVR" and segment.part(2) in _BALANCES:
             return _BALANCES[segment.part(2)]

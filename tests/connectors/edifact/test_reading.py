@@ -74,6 +74,33 @@ def test_a_line_confirmed_with_nothing_is_refused() -> None:
     assert parts(codec(), "LIN+1+3+A:SA", "QTY+113:0") == [(REJECTED, 0, None)]
 
 
+CARTONS = ("LIN+1+5+A:SA", "QTY+21:4:CT", "QTY+113:4:CT")
+
+
+def test_what_is_counted_in_another_unit_is_asked_about() -> None:
+    ack = only(codec(), "BGM+231+A1+29", "RFF+ON:PO-1", *CARTONS, "UNS+S")
+    assert isinstance(ack, Unmatched)
+    assert "line 1" in ack.what
+    notice = only(codec(), "BGM+351+D1", "RFF+ON:PO-1", "CPS+1", "LIN+1", "QTY+12:4:CT", kind="DESADV")
+    assert isinstance(notice, Unmatched)
+
+
+def test_the_unit_is_the_profiles_and_pieces_have_many_names() -> None:
+    assert parts(codec(), "LIN+1+5+A:SA", "QTY+21:4:EA", "QTY+113:4:H87") == [(ACCEPTED, 4, None)]
+    assert parts(codec(unit="CT"), *CARTONS) == [(ACCEPTED, 4, None)]
+    assert parts(codec(same_units=["CT"]), *CARTONS) == [(ACCEPTED, 4, None)]
+    answer = only(codec(unit="CT"), "BGM+231+A1+29", "RFF+ON:PO-1", "LIN+1+5+A:SA", "QTY+113:48:PCE", "UNS+S")
+    assert isinstance(answer, Unmatched)
+
+
+def test_one_quantity_that_cannot_be_read_leaves_the_others_unsaid() -> None:
+    answer = only(codec(), "BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+6+A:SA", "QTY+21:10", "QTY+113:-3", "UNS+S")
+    assert isinstance(answer, Unmatched)
+    received = ("LIN+1", "QTY+48:100", "QTY+194:x", "LIN+2", "QTY+194:9", "QTY+195:x")
+    told = only(codec(receipts=True), "BGM+632+R1", "RFF+ON:PO-1", *received, kind="RECADV")
+    assert isinstance(told, Unmatched)
+
+
 def test_quantities_that_the_profile_does_not_name_do_not_count() -> None:
     assert parts(codec(), "LIN+1+5+A:SA", "QTY+21:10", "QTY+113:10", "QTY+47:10", "QTY+1:3") == [(ACCEPTED, 10, None)]
     assert parts(codec(confirmed_quantities=["1"]), "LIN+1+5+A:SA", "QTY+21:10", "QTY+1:3") == [
@@ -240,7 +267,7 @@ def test_a_refusal_of_a_change_means_what_the_profile_says(means: str, verdict: 
 
 
 def test_fractions_and_commas_are_quantities() -> None:
-    notice = only(codec(), "BGM+351+D1", "RFF+ON:PO-1", "CPS+1", "LIN+1", "QTY+12:2,500:KGM", kind="DESADV")
+    notice = only(codec(), "BGM+351+D1", "RFF+ON:PO-1", "CPS+1", "LIN+1", "QTY+12:2,500:PCE", kind="DESADV")
     assert isinstance(notice, ShipNotice)
     assert notice.lines == (NoticeLine(line=notice.lines[0].line, shipped=Decimal("2.5")),)
 

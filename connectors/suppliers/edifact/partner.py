@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -16,7 +17,7 @@ Code = Annotated[str, Field(max_length=3, pattern=r"^[A-Z0-9]+$")]
 Words35 = Annotated[str, Field(max_length=35)]
 
 
-PIECES = frozenset({"PCE", "PC", "EA", "C62", "H87"})
+_PIECES = frozenset({"PCE", "PC", "EA", "C62", "H87"})
 """Of 6411, the words for a single thing."""
 
 PARTY_ID = 17
@@ -237,11 +238,11 @@ class EdifactPartner(ConnectorConfig):
         """What LIN 1229 says, if anything."""
         return self.line_actions.get(code) or LINE_ACTIONS.get(code)
 
-    @property
+    @cached_property
     def units(self) -> frozenset[str]:
         """What a purchase unit may be called in their messages."""
-        others = self.same_units if self.same_units is not None else PIECES if self.unit in PIECES else frozenset[str]()
-        return others | {self.unit}
+        pieces = _PIECES if self.unit in _PIECES else frozenset[str]()
+        return (pieces if self.same_units is None else self.same_units) | {self.unit}
 
     @property
     def our_item_qualifiers(self) -> frozenset[str]:

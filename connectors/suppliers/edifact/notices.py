@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.lines import line_ref, reference
+from connectors.suppliers.edifact.lines import is_sub_line, line_ref, reference
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.edifact.values import day, name, quantity
@@ -62,7 +62,7 @@ def read_notice(
         partner: the profile.
         issues: what is wrong with it.
     """
-    header, lines = _with_orders(segments)
+    header, lines = _with_orders(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     shipment = name(bgm.part(2), "the number of the DESADV", issues)
     if not shipment:
@@ -98,7 +98,7 @@ def read_receipt(
 
     194 is what was received and accepted, 195 what was received and not; without these 48 is what was received.
     """
-    header, lines = _with_orders(segments)
+    header, lines = _with_orders(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     receipt = name(bgm.part(2), "the number of the RECADV", issues) or message
     orders, unread = _by_order(lines, reference(header, "ON"), lambda block: _received(block, partner, issues), issues)
@@ -139,7 +139,7 @@ def _told(said: str, unread: dict[str, list[str]], *, found: bool) -> list[Unmat
     return told
 
 
-def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
+def _with_orders(segments: Sequence[Segment], issues: Issues) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
     """The header, and each line with the order it is of, if it or its package (CPS) names one."""
     header: list[Segment] = []
     lines: list[tuple[str, list[Segment]]] = []
@@ -152,7 +152,8 @@ def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple
             of_package, in_package, block = "", True, None
         elif segment.tag == "LIN":
             block = [segment]
-            lines.append((of_package, block))
+            if not is_sub_line(segment, issues):
+                lines.append((of_package, block))
         elif block is not None:
             block.append(segment)
         elif not in_package:

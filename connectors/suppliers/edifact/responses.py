@@ -39,6 +39,9 @@ AS_IT_STANDS: Final = 2**31 - 1
 _ASKED_BY_US = frozenset({"1", "2", "3"})
 """LIN 1229 of an ORDCHG, which some repeat in the answer."""
 
+_NO_PROMISES = frozenset({"4", "36", "94", "137", "171", "361"})
+"""DTM 2005 of days that promise nothing: of the order, of documents, of production and expiry."""
+
 _ORDERED: Final = "21"
 """QTY 6063 of what was ordered, which an answer repeats."""
 
@@ -94,7 +97,7 @@ class _Line(NamedTuple):
 
 def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one ORDRSP."""
-    header, lines = blocks(segments)
+    header, lines = blocks(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     number, revision = _order(header, lines, issues)
     response = name(bgm.part(2), "the number of the ORDRSP", issues)
@@ -199,6 +202,7 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         issues.note(
             f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
         )
+    _note_strange_days(block, partner, issues)
     parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
     splits = _splits(meaning, parts, dates, partner, issues)
@@ -249,6 +253,15 @@ def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) ->
         elif segment.tag == "DTM":
             (parts[-1].dates if parts else before).append(segment)
     return ([] if unreadable else parts), _dates(before, partner, issues), unreadable
+
+
+def _note_strange_days(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
+    """Of a line whose days are all of kinds that the profile does not name: one of them may be the promise."""
+    days = [segment for segment in block if segment.tag == "DTM" and segment.part(1) not in _NO_PROMISES]
+    if not any(one.part(1) in known for one in days for known in (partner.delivery_dates, partner.ship_dates)):
+        for stated in days:
+            said = f"DTM+{stated.part(1)}:{stated.part(1, 2)}"
+            issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it dates")
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:

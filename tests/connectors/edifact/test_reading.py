@@ -93,6 +93,24 @@ def test_the_unit_is_the_profiles_and_pieces_have_many_names() -> None:
     assert isinstance(answer, Unmatched)
 
 
+def test_a_part_of_a_line_is_no_line() -> None:
+    said = ("LIN+1+5+A:SA", "QTY+113:1", "LIN+2+5+PART:SA+1:1", "QTY+113:4", "LIN+3+5+SCREW:SA+1:1", "QTY+113:8")
+    assert parts(codec(), *said) == [(ACCEPTED, 1, None)]
+    shipped = ("LIN+1", "QTY+12:1", "LIN+2+++1:1", "QTY+12:4")
+    notice = only(codec(), "BGM+351+D1", "RFF+ON:PO-1", "CPS+1", *shipped, kind="DESADV")
+    assert isinstance(notice, ShipNotice)
+    assert [(one.line.line_no, one.shipped) for one in notice.lines] == [(1, 1)]
+    read = codec().decode(inward(message("BGM+351+D1", "RFF+ON:PO-1", "CPS+1", *shipped, kind="DESADV")))
+    assert read.issues == ("LIN 2 is a part of line 1, and is left out",)
+
+
+def test_a_day_that_the_profile_cannot_place_is_told_and_not_dropped_in_silence() -> None:
+    said = ("BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+5+A:SA", "QTY+113:2", "DTM+55:20261203:102", "DTM+361:20270101:102")
+    left_out = "LIN 1: DTM+55:20261203 is left out: the profile does not know what it dates"
+    assert codec().decode(inward(message(*said))).issues == (left_out,)
+    assert codec(delivery_dates=["55"]).decode(inward(message(*said))).issues == ()
+
+
 def test_one_quantity_that_cannot_be_read_leaves_the_others_unsaid() -> None:
     answer = only(codec(), "BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+6+A:SA", "QTY+21:10", "QTY+113:-3", "UNS+S")
     assert isinstance(answer, Unmatched)

@@ -47,6 +47,11 @@ def confirmation_events(request: Element, partner: CxmlPartner, issues: Issues) 
         return (_ask(meant, "takes back its confirmation, which cXML does not know. Ask them what holds now."),)
     if operation not in {"", "new", "update"}:
         issues.add(f"ConfirmationHeader/@operation {operation!r} is not known; it is read as new")
+    for which in ("shipmentDate", "deliveryDate"):
+        if said := attribute(header, which):
+            issues.add(
+                f"ConfirmationHeader/@{which} {said!r} is left out: cXML dates parts of lines (ConfirmationStatus)"
+            )
     if kind == "requesttopay":
         return (Hint(po_number=meant.po_number, what="The supplier asks to be paid for this order."),)
     if kind == "replace":

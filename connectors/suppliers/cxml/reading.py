@@ -40,13 +40,16 @@ def decoded(message: Inward, partner: CxmlPartner) -> Decoded:
 
 
 def _asked(document: Document) -> tuple[Element, Element]:
-    """The Request, and what is asked in it. Raises: Undecodable (there is none)."""
-    request = child(document.root, "Request")
-    asked = next((each for each in (request if request is not None else ()) if local_name(each)), None)
-    if request is None or asked is None:
+    """The Request, and what is asked in it. Raises: Undecodable (there is none, or more than the one there can be)."""
+    found = [(request, each) for request in children(document.root, "Request") for each in request if local_name(each)]
+    if not found:
         held = ", ".join(local_name(each) for each in document.root) or "nothing"
         raise Undecodable(plain_words(f"the document is no Request; it holds {held}"))
-    return request, asked
+    if len(found) > 1:
+        raise Undecodable(
+            f"the document holds {len(found)} requests, and cXML has one in each; ask for them one by one"
+        )
+    return found[0]
 
 
 def _events(document: Document, asked: Element, payload: str | None, partner: CxmlPartner) -> tuple[SupplierEvent, ...]:

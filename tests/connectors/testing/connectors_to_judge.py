@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from test_conformance import Folder
 
 import connectors.suppliers.interface as seam
+from connectors.configuration import ConnectorConfig
 from connectors.errors import Retryable, Undecodable
 from domain.supplier_events import OrderAck, SupplierEvent, SyntaxAck
 
@@ -146,6 +147,26 @@ class RoundsPrices(NdjsonConnector):
 
 
 # Broken ones: settings
+
+
+class Habits(ConnectorConfig):
+    cancels: bool = True
+
+
+class WithHabits(NdjsonConfig):
+    habits: Habits = Habits()
+
+
+class WritesWhatItDenies(NdjsonConnector):
+    """Told of a supplier who takes no cancellation, it says so, and writes one all the same."""
+
+    manifest: ClassVar = NdjsonConnector.manifest.model_copy(update={"config": WithHabits})
+
+    def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
+        habits = WithHabits.model_validate(dict(config)).habits
+        super().__init__(supplier_id, {name: value for name, value in config.items() if name != "habits"})
+        if not habits.cancels:
+            self.capabilities = claiming(cancel=seam.CancelWay.NONE)
 
 
 class WithPassword(NdjsonConfig):

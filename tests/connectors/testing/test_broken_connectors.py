@@ -17,6 +17,7 @@ CAUGHT = {
     "RoundsPrices": "test_a_price_is_not_rounded",
     "ShowsItsSecret": "test_no_secret_is_shown_or_stored",
     "KeepsItsSecretInTheOpen": "test_a_setting_that_sounds_secret_is_kept_as_one",
+    "WritesWhatItDenies": "test_what_a_setting_takes_away_is_denied_and_nothing_else",
     "ContradictsItself": "test_its_claims_agree_with_each_other",
     "IsAlwaysWell": "test_its_check_says_so_when_it_cannot_get_in",
     "LeaksValueError": "test_known_tricks_are_turned_away",

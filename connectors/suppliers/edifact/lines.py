@@ -51,8 +51,8 @@ def line_ref(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) 
     ours = theirs = ""
     for segment in block:
         if segment.tag == "RFF" and segment.part(1) in {"ON", "LI"}:
-            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI
-            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2)
+            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI, often behind the order's
+            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2).rpartition("/")[2]
             number = number or line_number(said)
     if number is None and partner.line_numbers == "ours":
         number = line_number(block[0].part(1))

@@ -7,7 +7,7 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
     IQ 35 + IB 65 of 100             35 accepted, 65 backordered
     IQ 35 of 100                     35 accepted; 65 as `changed_balance` says
     BP 35 of 100                     35 and 65, the one accepted and the other backordered, as `partial_quantity` says
-    BP 35 + IB 65 of 100             the others tell: 35 accepted
+    BP 35 + IB 65 (or DR 65) of 100  the others tell: 35 accepted
     IB 0, or IR without quantity     all of the rest
     IP 100 + DR 100 of 100           one part: the same units with another price and another day
     IA 100, SCH 60 + SCH 40          60 and 40, each with its day
@@ -31,6 +31,7 @@ _STATUS = {
     LineMeaning.REJECTED: SplitStatus.REJECTED,
     LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
 }
+_RESCHEDULED = "DR"
 _AS_STATED = frozenset({LineMeaning.ACCEPTED, LineMeaning.CHANGED})
 _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
@@ -228,7 +229,8 @@ class LineReader:
         rest = Decimal(0) if ordered is None else max(Decimal(0), ordered - _total(parts))
         accepted = self._reading.partner.partial_quantity == "accepted"
         if not rest and others:
-            accepted = LineMeaning.BACKORDERED in others
+            later = all(part.code == _RESCHEDULED for part in parts if part is not one)
+            accepted = LineMeaning.BACKORDERED in others or later
         stated, balance = LineMeaning.ACCEPTED, LineMeaning.BACKORDERED
         if not accepted:
             stated, balance = balance, stated

@@ -23,8 +23,9 @@ _PURPOSES = {
     "05": NoticePurpose.REPLACE,
     "06": NoticePurpose.ORIGINAL,
     "07": NoticePurpose.ORIGINAL,
+    "14": NoticePurpose.ORIGINAL,
 }
-"""BSN01: original, cancel, delete, change, replace, confirmation, duplicate."""
+"""BSN01: original, cancel, delete, change, replace, confirmation, duplicate, advance notification."""
 
 _NAMES = ("SI", "BM", "PK", "CN")
 """REF qualifiers that name a shipment where BSN02 does not: shipper's number, bill of lading, packing list, carrier."""

@@ -93,6 +93,11 @@ def test_the_unit_is_the_profiles_and_pieces_have_many_names() -> None:
     assert isinstance(answer, Unmatched)
 
 
+@pytest.mark.parametrize("said", ["RFF+LI:7", "RFF+LI:4639/7", "RFF+ON:PO-1:7"])
+def test_our_line_number_counts_wherever_it_stands(said: str) -> None:
+    assert line(codec(), "LIN+5+5+A:SA", "QTY+113:1", said).line.line_no == 7
+
+
 def test_a_part_of_a_line_is_no_line() -> None:
     said = ("LIN+1+5+A:SA", "QTY+113:1", "LIN+2+5+PART:SA+1:1", "QTY+113:4", "LIN+3+5+SCREW:SA+1:1", "QTY+113:8")
     assert parts(codec(), *said) == [(ACCEPTED, 1, None)]

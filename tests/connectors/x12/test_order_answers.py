@@ -50,6 +50,7 @@ def asked(*segments: str, code: str = "AC", **settings: object) -> str:
         (["ACK*IP*100*EA", "ACK*DR*100*EA*067*20261201"], [("accepted", 100)]),
         (["ACK*BP*35*EA"], [("accepted", 35), ("backordered", 65)]),
         (["ACK*BP*35*EA", "ACK*IB*65*EA"], [("accepted", 35), ("backordered", 65)]),
+        (["ACK*BP*35*EA", "ACK*DR*65*EA*068*20270101"], [("accepted", 35), ("accepted", 65)]),
         (["ACK*BP*65*EA", "ACK*IA*35*EA"], [("backordered", 65), ("accepted", 35)]),
         (["ACK*IA*60*EA", "ACK*IA*30*EA", "ACK*IB*10*EA"], [("accepted", 60), ("accepted", 30), ("backordered", 10)]),
         (["ACK*IA*120*EA"], [("accepted", 120)]),

@@ -73,7 +73,13 @@ def test_whether_more_is_to_come(code: str, balance: Balance) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "purpose"), [("00", NoticePurpose.ORIGINAL), ("01", NoticePurpose.CANCEL), ("05", NoticePurpose.REPLACE)]
+    ("code", "purpose"),
+    [
+        ("00", NoticePurpose.ORIGINAL),
+        ("01", NoticePurpose.CANCEL),
+        ("05", NoticePurpose.REPLACE),
+        ("14", NoticePurpose.ORIGINAL),
+    ],
 )
 def test_a_notice_may_replace_or_cancel_another(code: str, purpose: NoticePurpose) -> None:
     said = ["HL*1**S", "HL*2*1*O", "PRF*PO-1", *item("HL*3*2*I", 1, 5)]

@@ -66,7 +66,7 @@ def confirmation_events(request: Element, partner: CxmlPartner, issues: Issues) 
     reading = ConfirmedLines(kind, partner, issues)
     lines = () if kind == "reject" else reading.read(items)
     incidents = tuple(_ask(meant, f"{what}. Ask them what they mean.") for what in reading.unclear)
-    if not lines and kind not in {"accept", "reject"}:
+    if not lines and (incidents or kind not in {"accept", "reject"}):
         said = "backorders the order as a whole" if kind == "backordered" else "confirms in detail"
         return incidents or (_ask(meant, f"{said}, and names no line. Ask them what comes when."),)
     ack = OrderAck(

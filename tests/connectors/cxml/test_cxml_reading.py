@@ -289,3 +289,10 @@ def test_a_second_request_in_a_document_is_not_passed_over() -> None:
     refused = accepted.partition(b"<Request>")[2].partition(b"</Request>")[0].replace(b"accept", b"reject")
     with pytest.raises(Undecodable, match="2 requests"):
         read(accepted.replace(b"</Request>", refused + b"</Request>"))
+
+
+def test_an_acceptance_whose_only_item_cannot_be_read_does_not_accept_all_of_it() -> None:
+    part = '<ConfirmationStatus type="accept" quantity="1"><UnitOfMeasure>DZN</UnitOfMeasure></ConfirmationStatus>'
+    item = f'<ConfirmationItem lineNumber="1" quantity="10">{part}</ConfirmationItem>'
+    (event,) = read(confirmation('type="accept"', item)).events
+    assert isinstance(event, Unmatched)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.suppliers.x12.answers import AS_IT_STANDS
 from domain.supplier_events import AckLine, OrderAck, Split, SplitStatus, Unmatched
 from tests.connectors.x12.partners import events, issues
 
@@ -275,3 +276,11 @@ def test_a_substitute_is_the_item_that_was_not_ordered(named: str) -> None:
 def test_pieces_are_no_cases() -> None:
     assert "'PC'" in asked("PO1*1*48*PC*3.5**BP*MUG-01", "ACK*IA*48*PC", unit="CA")
     assert ack("PO1*1*48*PC*3.5**BP*MUG-01", "ACK*IA*48*UN", unit="PC").lines[0].splits[0].quantity == 48
+
+
+@pytest.mark.parametrize(("purpose", "revision"), [("00", 0), ("06", 0), ("04", AS_IT_STANDS), ("05", AS_IT_STANDS)])
+def test_an_answer_in_place_of_another_is_about_the_order_as_it_stands(purpose: str, revision: int) -> None:
+    """Else it would be passed over as soon as a change of the order is agreed."""
+    (event,) = events("855", f"BAK*{purpose}*AC*PO-1001*20261118", PO1, "ACK*DR*100*EA*067*20270110")
+    assert isinstance(event, OrderAck)
+    assert event.revision == revision

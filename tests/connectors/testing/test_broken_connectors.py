@@ -24,6 +24,7 @@ CAUGHT = {
     "TakesFromAnybody": "test_a_message_with_a_flaw_is_not_taken",
     "TakesAtItsDoor": "test_what_is_polled_is_not_taken_at_our_door",
     "HearsOnlyTheFirstPart": "test_a_line_is_answered_in_parts",
+    "PassesOverStrangers": "test_goods_that_were_not_ordered_are_put_on_no_line",
     "TakesOneForAnother": "test_different_messages_have_different_keys",
     "LosesWhatItPolled": "test_a_crash_before_it_is_kept_loses_nothing",
     "ThanksForThanks": "test_an_acknowledgement_is_not_acknowledged",

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 
+from lxml import etree
+
 from connectors.errors import Undecodable
 from connectors.suppliers.cxml.confirmations import confirmation_events
 from connectors.suppliers.cxml.documents import Document, Element, attribute, child, children, local_name, read, text
@@ -32,11 +34,18 @@ def decoded(message: Inward, partner: CxmlPartner) -> Decoded:
     if attribute(request, "deploymentMode").casefold() == Mode.TEST and partner.deployment_mode is Mode.PRODUCTION:
         document.issues.add("it is marked as a test, and nothing of it is acted upon")
         events = ()
-    return Decoded(
-        dedupe_key=payload or f"sha256:{hashlib.sha256(message.body).hexdigest()}",
-        events=events,
-        issues=document.issues.told(),
-    )
+    return Decoded(dedupe_key=_dedupe_key(payload, request, message), events=events, issues=document.issues.told())
+
+
+def _dedupe_key(payload: str | None, request: Element, message: Inward) -> str:
+    """What the document is called, and what it asks: there are senders who call each document the same.
+
+    The rest may differ from one delivery to the next (`cXML/@timestamp`). Without a name it is known by its bytes.
+    """
+    if payload is None:
+        return f"sha256:{hashlib.sha256(message.body).hexdigest()}"
+    asked = hashlib.sha256(etree.tostring(request, method="c14n", with_tail=False))
+    return f"{payload}/{asked.hexdigest()[:16]}"
 
 
 def _asked(document: Document) -> tuple[Element, Element]:

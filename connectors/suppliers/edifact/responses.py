@@ -45,6 +45,9 @@ _NO_PROMISES = frozenset({"4", "36", "94", "137", "171", "361"})
 _ORDERED: Final = "21"
 """QTY 6063 of what was ordered, which an answer repeats."""
 
+_NO_ANSWERS = frozenset({_ORDERED, "47", "52", "53", "54", "59", "85"})
+"""QTY 6063 of what was ordered, is invoiced, is in a package, may be ordered, is cancelled."""
+
 _CHANGE_REFERENCES = ("PP", "CR", "ACW", "ON")
 """RFF 1153 by which an answer may name our ORDCHG."""
 
@@ -202,7 +205,7 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         issues.note(
             f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
         )
-    _note_strange_days(block, partner, issues)
+    _note_left_out(block, partner, issues)
     parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
     splits = _splits(meaning, parts, dates, partner, issues)
@@ -255,13 +258,18 @@ def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) ->
     return ([] if unreadable else parts), _dates(before, partner, issues), unreadable
 
 
-def _note_strange_days(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
-    """Of a line whose days are all of kinds that the profile does not name: one of them may be the promise."""
-    days = [segment for segment in block if segment.tag == "DTM" and segment.part(1) not in _NO_PROMISES]
-    if not any(one.part(1) in known for one in days for known in (partner.delivery_dates, partner.ship_dates)):
-        for stated in days:
-            said = f"DTM+{stated.part(1)}:{stated.part(1, 2)}"
-            issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it dates")
+def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
+    """Days and quantities of a line, where the profile names the kind of none of them: one may be the answer."""
+    dated, counted = partner.delivery_dates + partner.ship_dates, partner.confirmed_quantities
+    for tag, known, no_answers, says in (
+        ("DTM", dated, _NO_PROMISES, "dates"),
+        ("QTY", counted + partner.backordered_quantities, _NO_ANSWERS, "counts"),
+    ):
+        stated = [segment for segment in block if segment.tag == tag and segment.part(1) not in no_answers]
+        if not any(one.part(1) in known for one in stated):
+            for one in stated:
+                said = f"{tag}+{one.part(1)}:{one.part(1, 2)}"
+                issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it {says}")
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:

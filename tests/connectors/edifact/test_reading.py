@@ -116,6 +116,14 @@ def test_a_day_that_the_profile_cannot_place_is_told_and_not_dropped_in_silence(
     assert codec(delivery_dates=["55"]).decode(inward(message(*said))).issues == ()
 
 
+def test_a_quantity_that_the_profile_cannot_place_is_told_and_not_dropped_in_silence() -> None:
+    said = ("BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1++A:SA", "QTY+21:5", "QTY+59:12", "QTY+1:0")
+    assert codec().decode(inward(message(*said))).issues == (
+        "LIN 1: QTY+1:0 is left out: the profile does not know what it counts",
+    )
+    assert codec(confirmed_quantities=["1"]).decode(inward(message(*said))).issues == ()
+
+
 def test_one_quantity_that_cannot_be_read_leaves_the_others_unsaid() -> None:
     answer = only(codec(), "BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+6+A:SA", "QTY+21:10", "QTY+113:-3", "UNS+S")
     assert isinstance(answer, Unmatched)

@@ -288,5 +288,5 @@ def test_ids_alone_make_documents_differ() -> None:
 
 def test_two_lines_of_one_number_and_lines_for_nothing_are_refused() -> None:
     for lines in ((MUGS, BOWLS.model_copy(update={"line_no": 1})), (MUGS.model_copy(update={"quantity": 0}),)):
-        with pytest.raises(Refused, match="same|line 1: a quantity of 0"):
+        with pytest.raises(Refused, match=r"the same|line 1: a quantity of 0"):
             codec().render(ORDER.model_copy(update={"lines": lines}), IDS)

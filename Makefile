@@ -77,7 +77,7 @@ lock: $(READY)
 
 # What workflows did under this release, for every later one to replay (docs/changing-workflows.md).
 histories: $(READY)
-	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.2 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
+	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.3 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
 
 fingerprint: $(READY)
 	$(BIN)/python -m tests.replay.fingerprint

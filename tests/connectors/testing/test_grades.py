@@ -56,8 +56,7 @@ def test_of_a_part_of_the_tests_nothing_follows_for_the_manifest() -> None:
 
 
 def test_a_whole_run_that_measures_another_grade_than_is_claimed_fails(judge: Judge) -> None:
-    ran = judge(suite("ClaimsTooLittle"), "-n", "2")
-    assert sum("TestClaimsTooLittle: " in line for line in ran.outlines) == 1, "told once, by several processes"
+    ran = judge(suite("ClaimsTooLittle"))
     ran.stdout.fnmatch_lines(
         ["test_judged.py::TestClaimsTooLittle: GOLD (*", "*the manifest claims bronze, measured is gold*"]
     )
@@ -103,6 +102,12 @@ def test_nothing_is_denied_skipped_or_replaced_on_the_quiet(judge: Judge) -> Non
             "*missed in poll: test_where_nothing_waits_nothing_comes",
         ]
     )
+
+
+def test_with_several_processes_the_grade_is_told_once(judge: Judge) -> None:
+    ran = judge(suite("Polite", peer="PoliteFolder"), "-n", "2", "-k", "TestPolite and (line_is or check)")
+    assert sum("TestPolite: NO GRADE (" in line for line in ran.outlines) == 1
+    ran.stdout.fnmatch_lines(["*flipped (1): no add_line"])
 
 
 def test_a_run_without_connectors_pays_nothing_for_the_plugin() -> None:

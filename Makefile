@@ -80,6 +80,7 @@ lock: $(READY)
 
 # What workflows did under this release, for every later one to replay (docs/changing-workflows.md).
 histories: $(READY)
+	rm -rf tests/replay/histories/0.3
 	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.3 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
 	$(BIN)/python -m tests.replay.recording tests/replay/histories/0.3
 

@@ -197,6 +197,15 @@ async def test_what_is_not_shipped_any_more_is_looked_for_elsewhere(shop: Any) -
     assert "supply_changed" in await shop.words("backorder/b2")
 
 
+async def test_a_line_in_two_parcels_of_one_shipment_is_closed_after_both(shop: Any) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    first, second = (with_balance(notice(po_number, units), Balance.CLOSED) for units in (6, 3))
+    await hear(shop, first.model_copy(update={"lines": (*first.lines, *second.lines)}))
+    stands = await line(shop, po_number)
+    assert (stands.open, stands.closed_short) == (9, 1)
+    assert await claims(shop, "b1", "b2") == [6, 3]
+
+
 @pytest.mark.parametrize("balance", [Balance.OPEN, Balance.UNKNOWN])
 async def test_what_may_still_be_shipped_is_waited_for(shop: Any, balance: Balance) -> None:
     po_number = await placed(shop, b1=6, b2=4)

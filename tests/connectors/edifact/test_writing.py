@@ -258,3 +258,9 @@ def test_ids_alone_make_documents_differ() -> None:
     other = WireIds(operation_id="x", control_number=18, written_at=datetime(2026, 11, 22, 10, 15, tzinfo=UTC))
     assert codec().render(ORDER, IDS).body == codec().render(ORDER, IDS).body
     assert codec().render(ORDER, IDS).body != codec().render(ORDER, other).body
+
+
+def test_two_lines_of_one_number_and_lines_for_nothing_are_refused() -> None:
+    for lines in ((MUGS, BOWLS.model_copy(update={"line_no": 1})), (MUGS.model_copy(update={"quantity": 0}),)):
+        with pytest.raises(Refused, match=r"the same|line 1: a quantity of 0"):
+            codec().render(ORDER.model_copy(update={"lines": lines}), IDS)

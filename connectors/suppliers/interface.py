@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
@@ -312,9 +313,15 @@ class HidesSecrets(Protocol):
         ...
 
 
+@cache
+def _entries() -> EntryPoints:
+    """What installed packages say they have; looking through all of them takes a while."""
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def installed() -> list[str]:
     """The names of the connectors that are installed."""
-    return sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return sorted(entry.name for entry in _entries())
 
 
 def connector_class(name: str) -> type[Connector]:
@@ -323,7 +330,7 @@ def connector_class(name: str) -> type[Connector]:
     Raises:
         WronglySetUp: none is installed under that name, or it cannot be imported.
     """
-    found = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    found = _entries().select(name=name)
     if not found:
         raise WronglySetUp(f"no connector {name!r} is installed; there is {', '.join(installed())}")
     try:

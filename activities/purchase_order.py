@@ -130,6 +130,7 @@ class PurchaseOrderActivities:
             ApplicationError: type Retryable while the supplier cannot be reached; Unsupported when the supplier can
                 neither be asked nor recognises a repeat, so that a person must find out.
         """
+        from connectors.errors import Retryable
         from connectors.suppliers.interface import SendResult
         from ledger import operations
 
@@ -144,11 +145,14 @@ class PurchaseOrderActivities:
             # Given up while nobody knew whether it had arrived. It has not, so it is not sent again.
             await self._record(step, "refused", reason="it never arrived, and nobody wants it any more")
             return await self._told(step)
-        # From here on the bytes may have left, whatever becomes of this process: say so first.
-        await operations.record_send(
-            self._ledger, step.operation_id, key=f"{step.operation_id}/leaving", at=step.at, result="unknown"
-        )
-        receipt = await connector.send(envelope)
+        attempt = f"{step.key}/{activity.info().attempt}"
+        await operations.leaves(self._ledger, step.operation_id, attempt=attempt, at=step.at)
+        try:
+            receipt = await connector.send(envelope)
+        except Retryable:
+            if stored.state == "rendered":  # else an earlier try may have arrived, and is asked about first
+                await operations.never_left(self._ledger, step.operation_id, attempt=attempt)
+            raise
         count("supplier_sends", "Exchanges in which bytes went to a supplier, by result.", result=receipt.result.value)
         if receipt.result is SendResult.UNKNOWN:
             raise ApplicationError(

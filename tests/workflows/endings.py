@@ -11,7 +11,7 @@ import pytest
 
 from activities.announcing import wake_purchase_order
 from domain.names import RECEIPT
-from domain.purchase_order_position import OperationKind, PurchaseOrderPosition
+from domain.purchase_order_position import OperationKind
 from tests.workflows.shop import Shop, eventually
 
 SHARE, WHOLE = "share", "whole"
@@ -71,14 +71,15 @@ async def settled(shop: Shop, po_number: str, asked: str, ending: str, verdict: 
     expected = ENDINGS[asked, ending]
     expected = expected._replace(verdict=verdict or expected.verdict)
     position = await shop.po_until(po_number, lambda p: p.operations[1].answered_at is not None)
-    assert (position.operations[1].verdict, position.open) == (expected.verdict, expected.stands)
+    stands = (position.operations[1].verdict, position.open)
+    assert stands == (expected.verdict, expected.stands), stands
     if expected.needs:
         await shop.po_until(po_number, lambda p: expected.needs in (p.attention or ""))
 
 
 async def ended(
     shop: Shop, po_number: str, sku: str, ending: tuple[str, str], deliver: Callable[[int], Awaitable[object]]
-) -> PurchaseOrderPosition:
+) -> None:
     """The goods come, whoever wanted them; each unit is a customer's or in stock, and the order is over."""
     asked, _ = ending
     expected = ENDINGS[ending]
@@ -92,9 +93,7 @@ async def ended(
     if asked == SHARE:
         await shop.parcel_taken(1)
         assert (await shop.closed(1)).shipped == 3
-    position = await shop.po_until(po_number, lambda p: bool(p.closed_at or p.cancelled_at))
-    assert sum(line.received_good + line.over_received for line in position.lines) <= expected.comes
-    return position
+    await shop.po_until(po_number, lambda p: bool(p.closed_at or p.cancelled_at))
 
 
 async def counted(shop: Shop, po_number: str, good: int, line_no: int = 1) -> None:

@@ -1,6 +1,5 @@
 """A supplier who speaks cXML: orders over HTTPS, answers at our door; how a cancellation ends that comes too late."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
@@ -22,7 +21,7 @@ WIRE = CxmlWire(
 
 
 @pytest.fixture
-async def meridian(shop: Shop) -> AsyncIterator[SupplierCommand]:
+async def meridian(shop: Shop) -> SupplierCommand:
     """Who sells pencils by cXML."""
     meridian = await shop.outside.add_supplier(SupplierSettings(supplier_id="meridian", cxml=WIRE))
     supplier = Supplier(
@@ -50,7 +49,7 @@ async def meridian(shop: Shop) -> AsyncIterator[SupplierCommand]:
     )
     pencils = Catalogue(suppliers=(supplier,), items=(Item(sku="PENCIL", name="Pencil"),), supplier_items=(sold,))
     await catalogue.load_catalogue(shop.world.ledger, pencils, at=datetime.now(UTC))
-    yield meridian
+    return meridian
 
 
 @pytest.mark.parametrize(("asked", "ending"), [(endings.WHOLE, endings.TOO_LATE)])

@@ -247,7 +247,9 @@ async def how_it_ends(trade: Trade, asked: str, ending: str, we: str) -> None:
     await endings.asked_for_less(shop, po_number, asked)
     if ending == endings.SILENT:
         await shop.forward(shop.po(po_number), timedelta(days=1, minutes=1))
-    await endings.settled(shop, po_number, asked, ending)
+    # It agrees to a change by saying how each line stands from now on.
+    by_line = we == "ACME" and (asked, ending) == (endings.SHARE, endings.ANYWAY)
+    await endings.settled(shop, po_number, asked, ending, "partly" if by_line else "")
     await endings.ended(shop, po_number, "GEAR", (asked, ending), lambda units: endings.counted(shop, po_number, units))
 
 

@@ -169,7 +169,7 @@ class PurchaseOrderActivities:
 
     @activity.defn
     async def chase(self, step: OperationStep) -> PurchaseOrderPosition:
-        """Ask the supplier where its acknowledgement is; an answer that was lost on the way is taken.
+        """Ask the supplier where its acknowledgement is, or remind it; an answer that was lost on the way is taken.
 
         One that cannot be reached, however often it is tried, is as silent as one that says nothing.
         """
@@ -179,6 +179,7 @@ class PurchaseOrderActivities:
         stored = await operations.stored_operation(self._ledger, step.operation_id)
         connector = await self._world.supplier(stored.supplier_id)
         try:
+            await self._remind(connector, _envelope(stored), step)
             status = await connector.lookup(_envelope(stored))
         except Unsupported:
             pass  # This supplier cannot be asked; the reminder is counted, and an operator is asked after the last one.
@@ -345,6 +346,14 @@ class PurchaseOrderActivities:
             at=step.at,
             control_number=numbered.number,
         )
+
+    async def _remind(self, connector: Connector, envelope: Envelope, step: OperationStep) -> None:
+        """Send a reminder to whom one can be sent, unless it is counted already. Raises: Retryable."""
+        from connectors.suppliers.interface import Reminding
+
+        counted = (await self._position(step.po_number)).chases
+        if isinstance(connector, Reminding) and counted < step.number:
+            await connector.send(connector.reminder(envelope, step.number))
 
     async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool:
         """Whether an operation that may have left has arrived; if so, it is recorded as delivered."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from importlib.metadata import entry_points
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -291,6 +291,15 @@ class Connector(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+        ...
+
+
+@runtime_checkable
+class Reminding(Protocol):
+    """What a connector has besides if it cannot look an order up, and its supplier, a person, takes reminders."""
+
+    def reminder(self, envelope: Envelope, number: int) -> Envelope:
+        """Pure: the reminder of that number, from 1, of what was sent; `send` sends it."""
         ...
 
 

@@ -130,6 +130,7 @@ class PurchaseOrderActivities:
             ApplicationError: type Retryable while the supplier cannot be reached; Unsupported when the supplier can
                 neither be asked nor recognises a repeat, so that a person must find out.
         """
+        from connectors.errors import Retryable
         from connectors.suppliers.interface import SendResult
         from ledger import operations
 
@@ -144,11 +145,14 @@ class PurchaseOrderActivities:
             # Given up while nobody knew whether it had arrived. It has not, so it is not sent again.
             await self._record(step, "refused", reason="it never arrived, and nobody wants it any more")
             return await self._told(step)
-        # From here on the bytes may have left, whatever becomes of this process: say so first.
-        await operations.record_send(
-            self._ledger, step.operation_id, key=f"{step.operation_id}/leaving", at=step.at, result="unknown"
-        )
-        receipt = await connector.send(envelope)
+        attempt = f"{step.key}/{activity.info().attempt}"
+        await operations.leaves(self._ledger, step.operation_id, attempt=attempt, at=step.at)
+        try:
+            receipt = await connector.send(envelope)
+        except Retryable:
+            if stored.state == "rendered":  # else an earlier try may have arrived, and is asked about first
+                await operations.never_left(self._ledger, step.operation_id, attempt=attempt)
+            raise
         count("supplier_sends", "Exchanges in which bytes went to a supplier, by result.", result=receipt.result.value)
         if receipt.result is SendResult.UNKNOWN:
             raise ApplicationError(
@@ -165,7 +169,7 @@ class PurchaseOrderActivities:
 
     @activity.defn
     async def chase(self, step: OperationStep) -> PurchaseOrderPosition:
-        """Ask the supplier where its acknowledgement is; an answer that was lost on the way is taken.
+        """Ask the supplier where its acknowledgement is, or remind it; an answer that was lost on the way is taken.
 
         One that cannot be reached, however often it is tried, is as silent as one that says nothing.
         """
@@ -175,6 +179,7 @@ class PurchaseOrderActivities:
         stored = await operations.stored_operation(self._ledger, step.operation_id)
         connector = await self._world.supplier(stored.supplier_id)
         try:
+            await self._remind(connector, _envelope(stored), step)
             status = await connector.lookup(_envelope(stored))
         except Unsupported:
             pass  # This supplier cannot be asked; the reminder is counted, and an operator is asked after the last one.
@@ -341,6 +346,14 @@ class PurchaseOrderActivities:
             at=step.at,
             control_number=numbered.number,
         )
+
+    async def _remind(self, connector: Connector, envelope: Envelope, step: OperationStep) -> None:
+        """Send a reminder to whom one can be sent, unless it is counted already. Raises: Retryable."""
+        from connectors.suppliers.interface import Reminding
+
+        counted = (await self._position(step.po_number)).chases
+        if isinstance(connector, Reminding) and counted < step.number:
+            await connector.send(connector.reminder(envelope, step.number))
 
     async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool:
         """Whether an operation that may have left has arrived; if so, it is recorded as delivered."""

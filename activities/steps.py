@@ -122,6 +122,8 @@ class OperationStep(PurchaseOrderStep):
     """A step on one operation of the outbox."""
 
     operation_id: str
+    number: int = 0
+    """Of a reminder: which it is, from 1. 0: it was asked for before reminders were counted."""
 
 
 class PurchaseOrderTextStep(PurchaseOrderStep):

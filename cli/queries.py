@@ -55,6 +55,11 @@ SAVED: tuple[Saved, ...] = (
         "orders of which nobody knows whether they arrived",
         f"{_OPEN_ORDERS} AND PurchaseOrderStatus = 'send unknown'",
     ),
+    Saved(
+        "unsent",
+        "orders that their supplier could not be given yet",
+        f"{_OPEN_ORDERS} AND PurchaseOrderStatus = 'sending'",
+    ),
     Saved("collecting", "orders that still collect shares", f"{_OPEN_ORDERS} AND PurchaseOrderStatus = 'collecting'"),
     Saved("supplier", "everything at one supplier", "SupplierIds = '{SUPPLIER}' AND ExecutionStatus = 'Running'"),
     Saved("sku", "backorders of one item", f"{_OPEN} AND Sku = '{{SKU}}'"),

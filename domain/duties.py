@@ -71,8 +71,15 @@ class Stuck(Frozen):
     """When it is tried again."""
 
 
-def stuck_again(before: Stuck | None, need: str, now: datetime) -> Stuck:
-    """A duty has failed, once more or for the first time: the wait doubles from `TRY_AGAIN_AFTER` on."""
+def stuck_again(before: Stuck | None, need: str, now: datetime, at_least: timedelta = timedelta(0)) -> Stuck:
+    """A duty has failed, once more or for the first time: the wait doubles from `TRY_AGAIN_AFTER` on.
+
+    Args:
+        before: how it failed before, if it did.
+        need: what an operator is told.
+        now: the present instant.
+        at_least: the wait that whoever is needed asked for.
+    """
     tries = before.tries + 1 if before else 1
-    wait = min(TRY_AGAIN_AFTER * (1 << min(tries - 1, 10)), TRY_AGAIN_AT_LEAST_EVERY)
+    wait = max(min(TRY_AGAIN_AFTER * (1 << min(tries - 1, 10)), TRY_AGAIN_AT_LEAST_EVERY), at_least)
     return Stuck(tries=tries, need=need, again_at=now + wait)

@@ -1,11 +1,13 @@
 """Everything that is asked of suppliers, from the plan to the answer: the public face of the outbox's modules.
 
 An operation is planned (`plan_place`, `plan_reduction`, `withdraw` ...), its bytes are stored once and sent as stored,
-and what became of it is written down (`record_send`, `give_up_change`; suppliers' own answers come through the inbox).
+and what became of it is written down (`leaves`, `record_send`, `give_up_change`; suppliers' own answers come through
+the inbox).
 """
 
 from ledger.answers import give_up_change, record_send
 from ledger.changes import plan_reduction, withdraw, withdraw_by_hand
+from ledger.leaving import leaves, never_left
 from ledger.outbox import (
     PlannedLine,
     PlannedOperation,
@@ -20,6 +22,8 @@ __all__ = [
     "PlannedOperation",
     "StoredOperation",
     "give_up_change",
+    "leaves",
+    "never_left",
     "plan_place",
     "plan_reduction",
     "record_send",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 T = TypeVar("T")
 
@@ -76,10 +76,18 @@ async def run_to_completion(step: Coroutine[Any, Any, T]) -> T:
 
 def reason_of(failed: ActivityError) -> str:
     """What was wrong at the bottom of it: that a time limit passed says less than the failure it cut short."""
-    cause: BaseException = failed
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return str(cause)
+    cause = _bottom(failed)
+    return cause.message if isinstance(cause, FailureError) else str(cause)
+
+
+def wait_asked(failed: ActivityError) -> timedelta:
+    """How long whoever failed it asked us to wait (`Retry-After`); nothing, if they did not."""
+    cause = _bottom(failed)
+    return (isinstance(cause, ApplicationError) and cause.next_retry_delay) or timedelta(0)
+
+
+def _bottom(failed: BaseException) -> BaseException:
+    return failed if failed.__cause__ is None else _bottom(failed.__cause__)
 
 
 def text_of(raw: RawValue) -> str:

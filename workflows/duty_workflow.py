@@ -26,6 +26,7 @@ from workflows.durably import (
     OUTSIDE,
     reason_of,
     run_to_completion,
+    wait_asked,
 )
 
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -40,6 +41,10 @@ attributes are written once for many steps. A run that began before goes on with
 OWED_WORDS = "owed-words"
 """Patch of release 0.2: a backorder whose books still owe words, because the task that was to tell them was lost, looks
 at once, which tells them. It is asked for only then, so that other histories know nothing of it."""
+
+RETRY_AFTER = "retry-after"
+"""Patch of release 0.2: a duty is put off for as long as its failure asks for, where it would be for less. It is asked
+for only then."""
 
 Position = TypeVar("Position")
 Request = TypeVar("Request")
@@ -138,7 +143,7 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         try:
             self._stand(await self._perform(duty))
         except ActivityError as failed:
-            await self._put_off(duty, reason_of(failed))
+            await self._put_off(duty, reason_of(failed), wait_asked(failed))
             return
         still = self._next_duty()
         same = self._position == before and not self._message_waits
@@ -148,12 +153,14 @@ class DutyWorkflow(ABC, Generic[Position, SomeDuty, Request]):
         elif stuck := self._stuck.pop(duty.kind, None):
             await self._settle_attention(f"done at last: {duty.why}", stuck.need)
 
-    async def _put_off(self, duty: SomeDuty, reason: str) -> None:
+    async def _put_off(self, duty: SomeDuty, reason: str, asked: timedelta = timedelta(0)) -> None:
         workflow.metric_meter().create_counter("promisekeeper_duties_put_off", _PUT_OFF).add(1, {"duty": duty.kind})
         before = self._stuck.get(duty.kind)
         said = before is not None and before.need in (self._attention or "")
         need = f"Cannot {duty.why}: {reason}. It is tried again by itself; mend the cause, or resolve with 'retry'."
         stuck = stuck_again(before, before.need if before and said else need, workflow.now())
+        if workflow.now() + asked > stuck.again_at and workflow.patched(RETRY_AFTER):
+            stuck = stuck_again(before, stuck.need, workflow.now(), at_least=asked)
         self._stuck[duty.kind], self._postponed[duty.kind] = stuck, stuck.again_at
         if said:
             await self._look()  # nothing more is to be said

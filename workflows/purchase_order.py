@@ -273,7 +273,8 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             PurchaseOrderDutyKind.CHASE: Do.chase,
         }
         if kind in with_operation:
-            step = OperationStep(**self._about(kind), operation_id=duty.operation_id or "")
+            number = self._standing.chases + 1 if kind is PurchaseOrderDutyKind.CHASE else 0
+            step = OperationStep(**self._about(kind), operation_id=duty.operation_id or "", number=number)
             return await self._step(with_operation[kind], step, duty.why)
         plain = {
             PurchaseOrderDutyKind.FREEZE: Do.freeze,

@@ -9,7 +9,13 @@ from decimal import Decimal
 
 from domain.needs import newest
 from domain.purchase_order_duty import PurchaseOrderDuty, is_over
-from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, PurchaseOrderStatus
+from domain.purchase_order_position import (
+    LinePosition,
+    OperationPosition,
+    OperationState,
+    PurchaseOrderPosition,
+    PurchaseOrderStatus,
+)
 from domain.values import round_money
 
 _MEANS = {
@@ -100,9 +106,10 @@ def _waits_for(position: PurchaseOrderPosition) -> str:
             "whoever holds it" if position.held else f"its cut-off on {position.collect_until:%Y-%m-%d %H:%M} UTC"
         )
     elif position.pending:
-        waits.append(f"{position.supplier_name}, to take or answer the {position.pending.kind}")
+        waits.append(f"{position.supplier_name}, {_asked(position.pending)}")
     elif position.acknowledged_at is None:
-        waits.append(f"{position.supplier_name}, to acknowledge it")
+        sent = position.place.sent_at if position.place else None
+        waits.append(f"{position.supplier_name}, to acknowledge it{f', since {_minute(sent)}' if sent else ''}")
     elif position.open:
         days = [line.expected_on for line in position.lines if line.open and line.expected_on]
         when = f", the next by {min(days)}" if days else ", date unknown"
@@ -110,6 +117,22 @@ def _waits_for(position: PurchaseOrderPosition) -> str:
     if position.attention:
         waits.append("a person's decision")
     return "; ".join(waits) or "nobody"
+
+
+def _asked(operation: OperationPosition) -> str:
+    """What the supplier is to do about it, and since when."""
+    since = _minute(operation.sent_at or operation.rendered_at)
+    match operation.state:
+        case OperationState.RENDERED:
+            return f"to take the {operation.kind}, since {since}"
+        case OperationState.UNKNOWN:
+            return f"to say whether the {operation.kind} of {since} arrived"
+        case OperationState.DELIVERED | OperationState.REFUSED:
+            return f"to answer the {operation.kind}, since {since}"
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _story(position: PurchaseOrderPosition) -> Iterator[tuple[datetime, str]]:

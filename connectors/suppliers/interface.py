@@ -313,6 +313,15 @@ class HidesSecrets(Protocol):
         ...
 
 
+@runtime_checkable
+class Reminding(Protocol):
+    """What a connector has besides if it cannot look an order up, and its supplier, a person, takes reminders."""
+
+    def reminder(self, envelope: Envelope, number: int) -> Envelope:
+        """Pure: the reminder of that number, from 1, of what was sent; `send` sends it."""
+        ...
+
+
 @cache
 def _entries() -> EntryPoints:
     """What installed packages say they have; looking through all of them takes a while."""

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+from devstack.simulators.settings import StepLine
+from tests.workflows import endings
 from tests.workflows.shop import Shop
 
 
@@ -48,34 +50,27 @@ async def test_a_supplier_that_refuses_to_take_it_off_fills_the_next_backorder(s
     assert position.claims[0].po_number == po_number
 
 
-async def test_a_supplier_that_never_answers_a_change_leaves_the_goods_to_stock(shop: Shop) -> None:
-    await shop.order(1)
-    po_number = await shop.acknowledged(1)
-    await shop.cancel(1)
-    await shop.po_until(po_number, lambda p: p.pending is not None and p.pending.state == "delivered")
-    await shop.forward(shop.po(po_number), timedelta(days=1, minutes=1))
-    await shop.po_until(po_number, lambda p: p.pending is None)
-    await shop.supplier().advance("deliver", po_number)
-    await shop.po_until(po_number, lambda p: p.closed_at is not None)
-    assert await shop.free("LAMP") == 2
+@endings.each
+async def test_what_is_asked_of_a_placed_order_ends_in_one_of_four_ways(shop: Shop, asked: str, ending: str) -> None:
+    behaviour = {endings.TOO_LATE: "cancel_too_late", endings.ANYWAY: "ships_after_cancel"}.get(ending, "accept")
+    await shop.supplier().behave(behaviour)
+    po_number = await endings.ordered(shop, "LAMP", asked)
+    await shop.supplier().advance("acknowledge", po_number)
+    await shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+    if ending == endings.PARTLY:
+        left = StepLine(line_no=1, quantity=4 if asked == endings.SHARE else 1)
+        await shop.supplier().advance("ship", po_number, left)
+    await endings.asked_for_less(shop, po_number, asked)
+    if ending == endings.SILENT:
+        await shop.forward(shop.po(po_number), timedelta(days=1, minutes=1))
+    else:
+        await shop.supplier().advance("answer", po_number)
+    await endings.settled(shop, po_number, asked, ending)
 
+    async def deliver(units: int) -> None:
+        await shop.supplier().advance("deliver", po_number)
 
-async def test_goods_that_ship_after_an_agreed_cancel_are_taken_and_kept(shop: Shop) -> None:
-    await shop.supplier().behave("ships_after_cancel", synchronous=True)
-    await shop.order(1)
-    po_number = await shop.acknowledged(1)
-    await shop.cancel(1)
-    await shop.po_until(po_number, lambda p: p.cancelled_at is not None)
-    await shop.po(po_number).result()
-    await shop.supplier().advance("deliver", po_number)
-
-    async def arrived() -> bool | None:
-        return await shop.free("LAMP") == 2 or None
-
-    from tests.workflows.shop import eventually  # noqa: PLC0415 - used here only
-
-    await eventually(arrived, lambda: shop.free("LAMP"))
-    assert (await shop.position(1)).cancelled == 2
+    await endings.ended(shop, po_number, "LAMP", (asked, ending), deliver)
 
 
 async def test_cancelled_after_allocation_the_goods_go_to_the_next_in_rank(shop: Shop) -> None:

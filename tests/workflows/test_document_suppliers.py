@@ -200,10 +200,22 @@ async def test_a_supplier_that_cannot_be_reached_delays_only_its_own_orders(papy
 
     await papyrus.shop.order(2)  # lamps, of Acme
     others = await papyrus.shop.acknowledged(2)
-    assert (await papyrus.shop.po_until(others, lambda p: p.acknowledged_at is not None)).attention is None
+    await papyrus.shop.supplier().advance("deliver", others)
+    await papyrus.shop.parcel_taken(2)
+    assert (await papyrus.shop.po_until(others, lambda p: p.closed_at is not None)).attention is None
+
+    await papyrus.shop.forward(papyrus.shop.po(po_number), timedelta(hours=1))
+    waits = await papyrus.shop.po_until(po_number, lambda p: p.attention is not None)
+    assert waits.place and (waits.place.state, waits.place.sent_at) == ("rendered", None)
+    told = (await papyrus.shop.po(po_number).query("__temporal_workflow_metadata")).current_details
+    since = f"{waits.place.rendered_at:%Y-%m-%d %H:%M} UTC"
+    assert f"**Waiting for:** Papyrus, to take the place, since {since}; a person's decision." in told
 
     papyrus.home.with_name("unplugged").rename(papyrus.home)
-    await papyrus.shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
+    await papyrus.shop.forward(papyrus.shop.po(po_number), timedelta(hours=1))
+    await papyrus.shop.po_until(
+        po_number, lambda p: p.place is not None and p.place.state == "delivered" and p.attention is None
+    )
     assert [file.name for file in papyrus.orders.iterdir()] == [f"place.{po_number}.0.csv"]
 
 

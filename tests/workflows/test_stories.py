@@ -177,7 +177,7 @@ def test_a_purchase_order_tells_what_it_waits_for_and_its_story() -> None:
     )
     sent = ORDER.model_copy(update={"frozen_at": AT + timedelta(hours=1), "operations": (place,)})
     told = purchase_order_story.current_details(sent, None)
-    assert "**Waiting for:** Acme, to acknowledge it." in told
+    assert "**Waiting for:** Acme, to acknowledge it, since 2026-11-23 10:00 UTC." in told
     assert "place delivered" in told.split("**Story so far**")[1]
     assert "**Next:** nothing by itself; it waits for a message." in told
 

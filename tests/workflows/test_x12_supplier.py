@@ -1,4 +1,5 @@
-"""A supplier who speaks X12 over two folders, played by mock-edi: orders, changes, cancellations, and how they end."""
+"""A supplier who speaks X12 over two folders, played by mock-edi: orders, changes, cancellations, and how they end; and
+the same by EDIFACT."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, Supp
 from domain.names import mailbox_workflow_id
 from domain.purchase_order_position import PurchaseOrderPosition
 from ledger import catalogue
+from tests.workflows import endings
 from tests.workflows.shop import Shop, eventually
 
 PARTNER: dict[str, object] = {
@@ -25,6 +27,14 @@ PARTNER: dict[str, object] = {
     # It answers a change with the lines as they then stand, so that an accepted cancellation rejects each of them (RD).
     "change_codes": {"AD": "lines", "AC": "lines", "RD": "withdrawn"},
     "deletion_rejected": "deleted",
+}
+EDIFACT_PARTNER: dict[str, object] = {
+    "our_id": "EURODIS",
+    "partner_id": "MOCKEDI",
+    "partner_qualifier": "ZZ",
+    "their_item_qualifier": "VP",
+    "test": True,
+    "change_answers": "by action",  # its answer names no change
 }
 NEVER = 10**9
 """Milliseconds until it ships, where it must not have shipped yet."""
@@ -37,6 +47,7 @@ class Trade:
     shop: Shop
     mock: Mock
     supplier_id: str
+    home: Path
 
     async def order(self, number: int = 1, quantity: int = 3) -> str:
         """Order gears and release the purchase order. Returns its number."""
@@ -59,6 +70,22 @@ class Trade:
         lines = [{"line": {"line_no": 1}, "good": good}]
         await self.shop.po(po_number).signal("receipt", {"receipt_id": f"dock-{po_number}", "lines": lines})
 
+    async def shipped(self, po_number: str) -> None:
+        """By its own books."""
+
+        async def look() -> bool | None:
+            return self.mock.order(po_number)["status"] == "shipped" or None
+
+        async def stands() -> object:
+            return self.mock.order(po_number)
+
+        await eventually(look, stands)
+
+    def runs_out_of(self, sku: str) -> None:
+        """Orders of it wait for stock from now on."""
+        with self.mock.server.mock.lock:
+            self.mock.server.mock.conn.execute("UPDATE catalog SET in_stock = 0 WHERE sku = ?", (sku,))
+
     async def all_acknowledged(self) -> None:
         """Each document of mock-edi has our 997."""
 
@@ -77,8 +104,26 @@ def behaviour() -> str:
 
 
 @pytest.fixture
-def ships_after() -> int:
-    return 0
+def ending() -> str:
+    return ""
+
+
+@pytest.fixture
+def ships_after(ending: str) -> int:
+    return NEVER if ending in {endings.SILENT, endings.ANYWAY} else 0
+
+
+@pytest.fixture
+def speaks() -> str:
+    return "x12"
+
+
+@pytest.fixture
+def partner(speaks: str, ending: str) -> dict[str, object]:
+    if speaks == "edifact":
+        return EDIFACT_PARTNER
+    # A cancellation that comes too late it meets with silence; what it does not do line by line it says.
+    return PARTNER | ({"cancellation": "lines", "deletion_rejected": "stands"} if ending == endings.TOO_LATE else {})
 
 
 @pytest.fixture
@@ -90,20 +135,23 @@ def folders(tmp_path: Path, behaviour: str, ships_after: int) -> Iterator[Mock]:
         where = {"drop_dir": str(tmp_path / "to"), "pickup_dir": str(tmp_path / "from")}
         pace = {"drop_settle_ms": 0, "drop_interval_ms": 200, "despatch_delay_ms": ships_after}
         mock = stack.enter_context(Mock.start(**where, **pace, invoice_delay_ms=NEVER))
-        mock.behaviour("ACME", behaviour)
+        for us in ("ACME", "EURODIS"):
+            mock.behaviour(us, behaviour)
         yield mock
 
 
 @pytest.fixture
-async def trade(shop: Shop, folders: Mock, tmp_path: Path) -> AsyncIterator[Trade]:
+async def trade(
+    shop: Shop, folders: Mock, tmp_path: Path, speaks: str, partner: dict[str, object]
+) -> AsyncIterator[Trade]:
     supplier_id = f"mock-{shop.run}"
     supplier = Supplier(
         supplier_id=supplier_id,
         name="Mock EDI Supply",
         currency="USD",
-        connector="x12",
+        connector=speaks,
         connector_config={
-            "partner": PARTNER,
+            "partner": partner,
             "transport": {
                 "kind": "folder",
                 "outbox": str(tmp_path / "to"),
@@ -115,15 +163,20 @@ async def trade(shop: Shop, folders: Mock, tmp_path: Path) -> AsyncIterator[Trad
         read_within=timedelta(hours=1),
         cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
     )
-    gears = SupplierItem(
-        supplier_id=supplier_id,
-        sku="GEAR",
-        supplier_sku="GEAR-100",
-        price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal("8.90")),),
-    )
-    sold = Catalogue(suppliers=(supplier,), items=(Item(sku="GEAR", name="Gear"),), supplier_items=(gears,))
-    await catalogue.load_catalogue(shop.world.ledger, sold, at=datetime.now(UTC))
-    yield Trade(shop, folders, supplier_id)
+    prices = {"GEAR": ("GEAR-100", "8.90"), "PANEL": ("PANEL-A3", "124.50")}
+    sold = [
+        SupplierItem(
+            supplier_id=supplier_id,
+            sku=sku,
+            supplier_sku=theirs,
+            price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(price)),),
+        )
+        for sku, (theirs, price) in prices.items()
+    ]
+    items = tuple(Item(sku=sku, name=sku.title()) for sku in prices)
+    whole = Catalogue(suppliers=(supplier,), items=items, supplier_items=tuple(sold))
+    await catalogue.load_catalogue(shop.world.ledger, whole, at=datetime.now(UTC))
+    yield Trade(shop, folders, supplier_id, tmp_path)
     await shop.client.get_workflow_handle(mailbox_workflow_id(supplier_id)).terminate()
 
 
@@ -170,6 +223,85 @@ async def test_a_cancellation_that_comes_too_late_ends_with_a_person_and_the_goo
     await trade.until(po_number, lambda p: p.lines[0].received_good == 3)
     assert await trade.shop.free("GEAR") == 3
     assert (await trade.shop.closed()).cancelled == 3  # the customer is not kept waiting for that
+
+
+@endings.each_but_partly
+async def test_what_is_asked_of_a_placed_order_ends_in_one_of_four_ways(trade: Trade, asked: str, ending: str) -> None:
+    await how_it_ends(trade, asked, ending, "ACME")
+
+
+@pytest.mark.parametrize("speaks", ["edifact"])
+@pytest.mark.parametrize(("asked", "ending"), [(endings.SHARE, endings.ANYWAY)])
+async def test_a_share_by_edifact_is_taken_off_and_comes_all_the_same(trade: Trade, asked: str, ending: str) -> None:
+    await how_it_ends(trade, asked, ending, "EURODIS")
+
+
+async def how_it_ends(trade: Trade, asked: str, ending: str, we: str) -> None:
+    shop = trade.shop
+    po_number = await endings.ordered(shop, "GEAR", asked)
+    await trade.until(po_number, lambda p: p.acknowledged_at is not None)
+    if ending == endings.TOO_LATE:
+        await trade.shipped(po_number)
+    if ending == endings.SILENT:
+        trade.mock.behaviour(we, "no-ack")
+    await endings.asked_for_less(shop, po_number, asked)
+    if ending == endings.SILENT:
+        await shop.forward(shop.po(po_number), timedelta(days=1, minutes=1))
+    # It agrees to a change by saying how each line stands from now on.
+    by_line = we == "ACME" and (asked, ending) == (endings.SHARE, endings.ANYWAY)
+    await endings.settled(shop, po_number, asked, ending, "partly" if by_line else "")
+    await endings.ended(shop, po_number, "GEAR", (asked, ending), lambda units: endings.counted(shop, po_number, units))
+
+
+async def test_what_can_be_taken_off_is_and_what_has_left_comes(trade: Trade) -> None:
+    """Two shares given back while the order could not leave are one change; of it, one line is refused."""
+    shop = trade.shop
+    trade.runs_out_of("PANEL-A3")
+    for number, (sku, quantity) in enumerate((("GEAR", 3), ("GEAR", 2), ("PANEL", 3), ("PANEL", 2)), start=1):
+        await shop.order(number, sku=sku, quantity=quantity)
+    (po_number,) = {await shop.po_number(number) for number in (1, 2, 3, 4)}
+    (trade.home / "to").rename(trade.home / "away")
+    await shop.po(po_number).execute_update("release_now")
+    await trade.until(po_number, lambda p: p.place is not None)
+    for number in (2, 4):
+        assert (await shop.cancel(number))["outcome"] == "cancelled"
+    (trade.home / "away").rename(trade.home / "to")
+    await shop.forward(shop.po(po_number), timedelta(hours=1))
+    position = await trade.until(
+        po_number, lambda p: len(p.operations) == 2 and p.operations[1].answered_at is not None
+    )
+    assert position.operations[1].verdict == "partly"
+    assert {line.sku: (line.open, line.claimed) for line in position.lines} == {"GEAR": (5, 3), "PANEL": (3, 3)}
+    for line in position.lines:
+        await endings.counted(shop, po_number, line.open, line.line_no)
+    for number in (1, 3):
+        await shop.parcel_taken(number)
+        assert (await shop.closed(number)).shipped == 3
+    assert await trade.until(po_number, lambda p: p.closed_at is not None)
+    assert (await shop.free("GEAR"), await shop.free("PANEL")) == (2, 0)
+
+
+@pytest.mark.parametrize("partner", [PARTNER | {"cancellation": "lines", "deletion_rejected": "unclear"}])
+async def test_when_half_of_an_order_has_left_a_cancellation_is_answered_by_a_riddle_for_a_person(trade: Trade) -> None:
+    """mock-edi says the same of a line that it deleted and of one that had left."""
+    shop = trade.shop
+    trade.runs_out_of("PANEL-A3")
+    await shop.order(1, sku="GEAR", quantity=3)
+    await shop.order(2, sku="PANEL", quantity=3)
+    (po_number,) = {await shop.po_number(number) for number in (1, 2)}
+    await shop.po(po_number).execute_update("release_now")
+    await trade.until(po_number, lambda p: p.acknowledged_at is not None)
+    await trade.shipped(po_number)
+    await shop.po(po_number).execute_update("resolve", {"resolution": "withdraw"})
+    position = await trade.until(po_number, lambda p: "is unclear" in (p.attention or ""))
+    assert (position.operations[1].kind, position.open) == ("cancel", 6)
+    lines = {line.sku: line.line_no for line in position.lines}
+    await endings.counted(shop, po_number, 3, lines["GEAR"])
+    await shop.parcel_taken(1)
+    await shop.po(po_number).execute_update("resolve", {"resolution": "close_short"})
+    assert (await shop.closed(1)).shipped == 3
+    await shop.until(lambda p: p.unsourced == 3, 2)
+    await trade.until(po_number, lambda p: p.closed_at is not None)
 
 
 @pytest.mark.parametrize("behaviour", ["reject-ack"])

@@ -198,6 +198,10 @@ class EmailConnector:
         """Hand the stored mail to the mail server. Raises: Retryable only if the server has nothing of it."""
         return await hand_over(self._server, envelope.headers["mail-from"], envelope.headers["mail-to"], envelope.body)
 
+    def reminder(self, envelope: Envelope, number: int) -> Envelope:
+        """Pure: the mail of an order once more, as its reminder of that number."""
+        return envelope.model_copy(update={"body": mails.reminder(envelope.body, envelope.operation_id, number)})
+
     async def lookup(self, envelope: Envelope) -> LookupStatus:
         """Nobody can look into a supplier's mailbox. Raises: Unsupported, always."""
         raise Unsupported(

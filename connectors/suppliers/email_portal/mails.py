@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from email import message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -112,6 +113,18 @@ def written(request: Request, ids: WireIds, letterhead: Letterhead) -> bytes:
         raise Refused("the mail would hold half a character (a lone surrogate); correct the item's name") from half
     except (ValueError, MessageError) as unwritable:
         raise Refused(f"this cannot be written as a mail: {unwritable}") from unwritable
+
+
+def reminder(mail: bytes, operation_id: str, number: int) -> bytes:
+    """A mail that was written here once more, marked as a reminder, and as an answer to the first for mail readers."""
+    message = message_from_bytes(mail, EmailMessage, policy=_POLICY)
+    first, subject = str(message["Message-ID"]), str(message["Subject"])
+    message.replace_header("Subject", f"Reminder: {subject}")
+    message.replace_header(
+        "Message-ID", message_id(f"{operation_id}/reminder/{number}", first.strip("<>").partition("@")[2])
+    )
+    message["In-Reply-To"] = first
+    return message.as_bytes()
 
 
 def _message(po_number: str, ids: WireIds, head: Letterhead, content: _Content) -> EmailMessage:

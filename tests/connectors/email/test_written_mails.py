@@ -213,3 +213,19 @@ def test_a_link_written_before_time_was_kept_is_no_surprise() -> None:
     token = body(letter(old), "plain").split("/purchase-orders/")[1].split()[0]
     with pytest.raises(links.LinkTooOld):
         links.proven(SECRET, "cedar", links.proof(token), datetime.now(UTC))
+
+
+def test_a_reminder_is_the_same_mail_once_more_and_each_is_a_mail_of_its_own() -> None:
+    connector = EmailConnector("cedar", SETTINGS)
+    order = connector.render(PLACE, IDS)
+    first, again, second = (connector.reminder(order, number) for number in (1, 1, 2))
+    assert first == again and {**first.__dict__, "body": b""} == {**order.__dict__, "body": b""}
+    sent, read, later = letter(order), letter(first), letter(second)
+    assert read["Subject"] == f"Reminder: {sent['Subject']}"
+    assert len({sent["Message-ID"], read["Message-ID"], later["Message-ID"]}) == 3
+    assert read["In-Reply-To"] == later["In-Reply-To"] == sent["Message-ID"]
+    for kind in ("plain", "html"):
+        assert body(read, kind) == body(sent, kind)
+    assert rows(read) == rows(sent)
+    for header in ("From", "To", "Date", "References", "Auto-Submitted"):
+        assert read[header] == sent[header]

@@ -57,9 +57,10 @@ class Reading:
         """
         self.partner = partner
         self.body = current.body
-        self.fallback = plain_words(fallback)
+        self.fallback = fallback
         self._set = current
         self._issues = issues
+        self._dates: dict[tuple[str, str], Dates] = {}
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""
@@ -71,10 +72,9 @@ class Reading:
 
     def first(self, tag: str) -> Segment:
         """The first segment of a kind. Raises: Unreadable (there is none)."""
-        for segment in self.body:
-            if segment.tag == tag:
-                return segment
-        raise Unreadable(f"there is no {tag} segment; ask for it again")
+        if tag not in self.body.tags:
+            raise Unreadable(f"there is no {tag} segment; ask for it again")
+        return self.body[self.body.tags.index(tag)]
 
     def number(self, text: str) -> Decimal | None:
         """A number of type R, not negative; None if it is no such number."""
@@ -123,9 +123,11 @@ class Reading:
     def items(self, segment: Segment, start: int) -> dict[str, str]:
         """Item numbers by their qualifier, from the element of the first qualifier on."""
         found: dict[str, str] = {}
-        for n in range(start, len(segment) - 1, 2):
-            if named := self.name(segment.at(n + 1)):
-                found.setdefault(segment.at(n), named)
+        if len(segment) <= start + 1:
+            return found
+        for qualifier, item in zip(segment[start::2], segment[start + 1 :: 2], strict=False):
+            if named := self.name(item.strip()):
+                found.setdefault(qualifier.strip(), named)
         return found
 
     def ours(self, items: dict[str, str]) -> str | None:
@@ -163,11 +165,18 @@ class Reading:
         """A date of an answer as its qualifier has it."""
         if not text:
             return NO_DATES
+        known = self._dates.get((qualifier, text))
+        if known is not None:
+            return known
         if qualifier in self.partner.delivery_dates:
-            return Dates(None, self.day(text, where))
-        if qualifier in self.partner.ship_dates:
-            return Dates(self.day(text, where), None)
-        return NO_DATES
+            found = Dates(None, self.day(text, where))
+        elif qualifier in self.partner.ship_dates:
+            found = Dates(self.day(text, where), None)
+        else:
+            return NO_DATES
+        if found != NO_DATES:
+            self._dates[qualifier, text] = found
+        return found
 
 
 class Dates(NamedTuple):

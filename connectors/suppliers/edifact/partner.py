@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -232,12 +233,12 @@ class EdifactPartner(ConnectorConfig):
         """What LIN 1229 says, if anything."""
         return self.line_actions.get(code) or LINE_ACTIONS.get(code)
 
-    @property
+    @cached_property
     def our_item_qualifiers(self) -> frozenset[str]:
         """By which their messages may name our item number."""
         return frozenset({"IN", "BP", self.our_item_qualifier}) - {self.their_item_qualifier}
 
-    @property
+    @cached_property
     def their_item_qualifiers(self) -> frozenset[str]:
         """By which their messages may name their own."""
         return frozenset({"SA", "VP", "VN", self.their_item_qualifier}) - {self.our_item_qualifier}

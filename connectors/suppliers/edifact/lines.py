@@ -1,10 +1,11 @@
 """The lines of ORDRSP, DESADV and RECADV: where each begins and ends, and which of ours it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.partner import EdifactPartner
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import line_number, name
 from domain.supplier_events import LineRef
 
@@ -12,18 +13,32 @@ POTENTIAL, SUBSTITUTED_BY, SUBSTITUTE_FOR = "2", "3", "4"
 """PIA 4347: the numbers are those of a possible substitute, of the substitute, of what it replaces."""
 
 
-def blocks(segments: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
-    """The header, and for each LIN what belongs to it. The summary after UNS belongs to neither."""
-    header: list[Segment] = []
-    lines: list[list[Segment]] = []
-    for segment in segments:
-        if segment.tag == "UNS":
-            break
-        if segment.tag == "LIN":
-            lines.append([segment])
-        else:
-            (lines[-1] if lines else header).append(segment)
-    return header, lines
+class Blocks:
+    """For each LIN what belongs to it, cut when it is looked at."""
+
+    __slots__ = ("_body", "_bounds")
+
+    def __init__(self, body: Body, bounds: Sequence[int]) -> None:
+        """`bounds` is where each begins, and behind them the end of the last."""
+        self._body = body
+        self._bounds = bounds
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._bounds) - 1
+
+    def __iter__(self) -> Iterator[list[Segment]]:
+        """One after the other."""
+        for start, stop in pairwise(self._bounds):
+            yield list(self._body.part(start, stop))
+
+
+def blocks(body: Body) -> tuple[list[Segment], Blocks]:
+    """The header, and the lines. The summary after UNS belongs to neither."""
+    tags = body.tags
+    end = tags.index("UNS") if "UNS" in tags else len(tags)
+    bounds = [*(n for n, tag in enumerate(tags[:end]) if tag == "LIN"), end]
+    return list(body.part(0, bounds[0])), Blocks(body, bounds)
 
 
 def reference(segments: Iterable[Segment], qualifier: str) -> str:

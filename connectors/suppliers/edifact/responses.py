@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.lines import blocks, line_ref, reference, substitute
+from connectors.suppliers.edifact.lines import Blocks, blocks, line_ref, reference, substitute
 from connectors.suppliers.edifact.partner import EdifactPartner, LineMeaning, Meaning
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
 from connectors.words import plain_words
 from domain.supplier_events import (
@@ -121,7 +121,7 @@ class _Line(NamedTuple):
         return not any(split.status is SplitStatus.ACCEPTED for split in self.answer.splits)
 
 
-def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
+def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one ORDRSP."""
     header, lines = blocks(segments)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
@@ -169,7 +169,7 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     return events
 
 
-def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues: Issues) -> tuple[str, int | None]:
+def _order(header: Sequence[Segment], lines: Blocks, issues: Issues) -> tuple[str, int | None]:
     """The order's number, and which change of it is answered, if one is named."""
     named = reference(header, "ON")
     if not named:

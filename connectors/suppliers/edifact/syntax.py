@@ -209,4 +209,4 @@ _TO_RELEASE = str.maketrans({mark: f"?{mark}" for mark in "+:'?"})
 
 
 def _released(value: str) -> str:
-    return value.translate(_TO_RELEASE)
+    return value if value.isalnum() else value.translate(_TO_RELEASE)

@@ -37,8 +37,12 @@ _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
 
 
+_READ = frozenset({"ACK", "DTM", "SCH", *SAID_IN})
+"""Segments of a line that say something of it; the others are not even cut."""
+
+
 class Loop(NamedTuple):
-    """A PO1 or POC and what belongs to it."""
+    """A PO1 or POC, and what belongs to it and is read."""
 
     head: Segment
     rest: Sequence[Segment]
@@ -64,9 +68,9 @@ class Loops:
 
     def __iter__(self) -> Iterator[Loop]:
         """Cut one after the other."""
+        body, tags = self._body, self._body.tags
         for start, stop in pairwise(self._bounds):
-            head, *rest = self._body.part(start, stop)
-            yield Loop(head, rest)
+            yield Loop(body[start], [body[n] for n in range(start + 1, stop) if tags[n] in _READ])
 
 
 def loops(body: Body, tag: str) -> tuple[list[Segment], Loops]:
@@ -122,7 +126,7 @@ class LineReader:
                 dates.append(segment)
             elif tag == "SCH":
                 self._schedules.append(segment)
-            elif tag in SAID_IN:
+            else:
                 self._spoken.append(segment)
 
     @property

@@ -59,7 +59,7 @@ async def _rates(one: Format, lines: int, watch: Watch, size: Size) -> tuple[lis
     ):
         if not works:
             continue
-        name = f"{doing} {one.name}: {document}, {lines:,} {'line' if lines == 1 else 'lines'}"
+        name = f"{doing} {one.name}: {document}, {lines:,} lines"
         seconds = await _in_turns(name, works, watch, size)
         weight = len(one.write(order)) if doing == "writing" else len(body)
         details[name] = {

@@ -232,7 +232,7 @@ class _Delimiters(NamedTuple):
 def _interchange(text: str, issues: Issues) -> Interchange:
     header, delimiters, rest = _header(text, issues)
     interchange = Interchange(header)
-    _fill(interchange, list(_segments(rest, delimiters, issues)), delimiters.element, issues)
+    _fill(interchange, _segments(rest, delimiters, issues), delimiters.element, issues)
     return interchange
 
 
@@ -290,15 +290,14 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[st
         yield "".join(joined)
 
 
-def _fill(interchange: Interchange, texts: list[str], element: str, issues: Issues) -> None:
+def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: Issues) -> None:
     """Sort segments into groups and sets: by those of the envelope, each with what stands behind it."""
     group: Group | None = None
     current: TransactionSet | None = None
     ended = False
     parts = 0
-    tags = [text.partition(element)[0] for text in texts]
-    envelope = [n for n, tag in enumerate(tags) if tag.strip() in _ENVELOPE]
-    bounds = [*envelope, len(texts)]
+    texts, tags = _to_the_end(found, element)
+    bounds = [*(n for n, tag in enumerate(tags) if tag.strip() in _ENVELOPE), len(texts)]
     _outside(interchange, texts[: bounds[0]], element, issues)
     for start, stop in pairwise(bounds):
         segment = Segment(texts[start].split(element))
@@ -332,8 +331,8 @@ def _fill(interchange: Interchange, texts: list[str], element: str, issues: Issu
         else:
             _close_interchange(interchange, segment, issues)
             ended = True
-            if start + 1 < len(texts):
-                issues.add(f"text behind the IEA is left out, beginning with {tags[start + 1][:20]!r}")
+            if behind := next(found, ""):
+                issues.add(f"text behind the IEA is left out, beginning with {behind.partition(element)[0][:20]!r}")
             break
         _outside(interchange, texts[start + 1 : stop], element, issues)
     if current is not None:
@@ -342,6 +341,18 @@ def _fill(interchange: Interchange, texts: list[str], element: str, issues: Issu
         current.cut_off = not _has_its_end(current)
     if not ended:
         issues.add(f"interchange {interchange.control} has no IEA")
+
+
+def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str]]:
+    """All segments to the IEA, and the tag of each; what is behind it is not even looked at."""
+    texts: list[str] = []
+    tags: list[str] = []
+    for text in found:
+        texts.append(text)
+        tags.append(tag := text.partition(element)[0])
+        if tag.strip() == "IEA":
+            break
+    return texts, tags
 
 
 def _outside(interchange: Interchange, texts: Sequence[str], element: str, issues: Issues) -> None:

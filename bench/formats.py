@@ -4,7 +4,7 @@ A reader takes the bytes and gives whatever its author makes of them, which is s
 
     ours        checks the envelope and reports its damage, finds the answer to each line in all its parts, with days,
                 numbers, prices and items, adds them up, and makes checked events of them
-    mock-edi    checks no envelope; of each line the first answer, its numbers and first day, in a dictionary
+    mock-edi    checks no envelope; of each line one answer, with numbers, day and description, in an object
     draftedi    cuts segments and elements into dictionaries, and hashes the bytes
     pyx12       cuts them into objects, and compares counts and control numbers
     pydifact    cuts them into objects, and checks the header of the interchange
@@ -316,7 +316,7 @@ X12 = Format(
     order="850",
     codec=X12Codec(X12Partner.model_validate({"our_id": US, "partner_id": THEM, "changed_balance": "follows"})),
     answering=_answer_in_x12,
-    readers={"mock-edi, first answer of a line": _x12_read_by_mock_edi},
+    readers={"mock-edi, one answer a line": _x12_read_by_mock_edi},
     cutters={"draftedi, cuts": draftedi.parse_edi_file, "pyx12, cuts and counts": _read_by_pyx12},
     cut=_x12_cut_by_us,
     floors={},
@@ -328,7 +328,7 @@ EDIFACT = Format(
     order="ORDERS",
     codec=EdifactCodec(EdifactPartner.model_validate({"our_id": US, "partner_id": THEM})),
     answering=_answer_in_edifact,
-    readers={"mock-edi, first answer of a line": _edifact_read_by_mock_edi},
+    readers={"mock-edi, one answer a line": _edifact_read_by_mock_edi},
     cutters={"pydifact, cuts": _read_by_pydifact},
     cut=_edifact_cut_by_us,
     floors={},

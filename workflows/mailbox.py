@@ -49,18 +49,20 @@ class SupplierMailbox:
     @workflow.run
     async def run(self, start: MailboxInput) -> None:
         """Look, wait, and look again."""
-        while not workflow.info().is_continue_as_new_suggested() and self._looks < start.looks_per_run:
+        while True:
             if self._decisions:
                 await self._resolve(self._decisions[0])
                 self._decisions.popleft()
                 self._decided += 1
+            elif workflow.info().is_continue_as_new_suggested() or self._looks >= start.looks_per_run:
+                await workflow.wait_condition(lambda: bool(self._decisions) or workflow.all_handlers_finished())
+                if not self._decisions:
+                    workflow.continue_as_new(start.model_copy(update={"position": self._position}))
             elif self._look:
                 await self._look_now()
             else:
                 self._show()
                 await self._wait()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(start.model_copy(update={"position": self._position}))
 
     @workflow.signal(name=contract.LOOK, description="Something came or is owed: look now. No input.")
     def look(self) -> None:

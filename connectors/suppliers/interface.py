@@ -7,7 +7,7 @@ crash. Bytes are rendered once, stored in the ledger's outbox, and sent as store
 A connector for documents (X12, EDIFACT, cXML, CSV) is a codec and a transport: see `documents.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -95,6 +95,11 @@ class Manifest(Frozen):
     config: type[BaseModel]
     grade: Grade | None = None
     """As its author's run of the kit measured it; the kit fails a run that measures another."""
+    by_envelope: Callable[[bytes], Mapping[str, object] | None] | None = None
+    """The settings that a document's own envelope tells (from whom, for whom), or None: it is not of this protocol.
+
+    By them `promisekeeper inspect` reads a document of somebody's who is no supplier yet. Nothing else does.
+    """
 
 
 class OrderLine(Frozen):

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from domain.catalogue import Catalogue, CutOff, Item, PriceBreak, Supplier, SupplierItem
 from domain.names import mailbox_workflow_id, supplier_task_queue
 from ledger import catalogue
 from tests.workflows.shop import Shop, eventually
+from workflows.mailbox import SupplierMailbox
+from workflows.mailbox_contract import MailboxInput
 from workflows.purchase_order_contract import NEEDS_ATTENTION
 
 
@@ -214,6 +217,21 @@ async def test_what_calls_a_supplier_runs_on_its_own_queue(papyrus: Folders) -> 
             queues[scheduled.activity_type.name] = scheduled.task_queue.name
     assert queues["deliver"] == supplier_task_queue(papyrus.shop.task_queue, papyrus.supplier_id)
     assert set(queues.values()) - {queues["deliver"]} <= {papyrus.shop.task_queue}
+
+
+async def test_a_decision_made_while_the_mailbox_begins_a_new_run_is_answered(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.mailbox_until(lambda s: s["looked_at"])
+    await papyrus.shop.client.start_workflow(
+        SupplierMailbox.run,
+        MailboxInput(supplier_id=papyrus.supplier_id, looks_per_run=1),
+        id=mailbox_workflow_id(papyrus.supplier_id),
+        task_queue=papyrus.shop.task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
+    for _ in range(5):
+        answered = await papyrus.mailbox.execute_update("resolve", {"resolution": "retry"})
+        assert answered["position"]["unreadable_total"] == 0
 
 
 async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(papyrus: Folders) -> None:

@@ -168,7 +168,7 @@ def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
     what, order = event.kind.replace("_", " "), event.po_number or ""
     match event.kind:
         case "order_ack":
-            head = "accepted" if event.accepted else f"refused: {event.reason}"
+            head = f"{'accepted' if event.accepted else 'refused'}{f': {event.reason}' * bool(event.reason)}"
             yield what, order, "", f"{head}; their order {event.supplier_order_no}" if event.supplier_order_no else head
             yield from _answered(event.lines)
         case "change_ack":
@@ -198,10 +198,15 @@ def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
 
 def _answered(lines: Sequence[AckLine]) -> Iterator[tuple[str, str, str, str]]:
     for one in lines:
+        if not one.splits:
+            yield "", "", _line(one.line), f"all of it as asked{_on(one.deliver_on)}"
         for split in one.splits:
+            instead = f" by {split.substitute}" if split.substitute else ""
+            leaves = f", leaves on {split.ship_on}" if split.ship_on else ""
             price = f" at {split.unit_price}" if split.unit_price is not None else ""
             why = f": {split.reason}" if split.reason else ""
-            yield "", "", _line(one.line), f"{split.quantity} {split.status}{_on(split.deliver_on)}{price}{why}"
+            says = f"{split.quantity} {split.status}{instead}{leaves}{_on(split.deliver_on)}{price}{why}"
+            yield "", "", _line(one.line), says
 
 
 def _line(ref: LineRef) -> str:

@@ -251,7 +251,8 @@ async def _partly(
         line = locked.find(answer.line)
         units = None
         if line is not None:
-            units = stock_units(still_to_come(answer.splits), line)
+            asked = line.total - line.to_reduce
+            units = stock_units(still_to_come(answer.splits), line) if answer.splits else asked
         if line is None or units is None:
             incidents.append(
                 f"{order.supplier_name} answered a change of {order.po_number} with {named(answer.line)}, which cannot "

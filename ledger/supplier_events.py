@@ -7,6 +7,7 @@ person is needed, an incident; never an exception, since a message would then bl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from domain import allocation
 from domain.supplier_events import (
@@ -133,6 +134,16 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
     return Effect(outcome=_said_of(lines, answers), incidents=incidents)
 
 
+def _as_asked(answer: AckLine, line: Line) -> Split:
+    """All of a line, of which the supplier states no quantity."""
+    return Split(
+        status=SplitStatus.ACCEPTED,
+        quantity=Decimal(line.ordered - line.cancelled) / line.unit_factor,
+        ship_on=answer.ship_on,
+        deliver_on=answer.deliver_on,
+    )
+
+
 def _said_of(lines: Sequence[Line], answers: Mapping[int, Sequence[Split]]) -> str:
     said = [f"{line.open} of {line.ordered} {line.sku} to come" for line in lines if line.line_no in answers]
     return f"acknowledged: {', '.join(said)}" if said else "acknowledged as ordered"
@@ -151,7 +162,7 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
                 f"which {what}. Ask them what they will deliver."
             )
             continue
-        parts.setdefault(line.line_no, []).extend(answer.splits)
+        parts.setdefault(line.line_no, []).extend(answer.splits or [_as_asked(answer, line)])
     for line in locked.lines:
         units = stock_units(still_to_come(parts.get(line.line_no, ())), line)
         if units is not None and units > line.ordered - line.cancelled:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from importlib.metadata import entry_points
-from typing import ClassVar, Protocol, cast
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -299,9 +300,28 @@ class Connector(Protocol):
         ...
 
 
+@runtime_checkable
+class HidesSecrets(Protocol):
+    """A connector, besides, whose partner proves itself by a password within the message."""
+
+    def hidden(self, message: Inward) -> Inward:
+        """Pure: the message as it may be kept, without the password."""
+        ...
+
+    def shown(self, message: Inward) -> Inward:
+        """Pure: a message that was kept, as `decode` reads it."""
+        ...
+
+
+@cache
+def _entries() -> EntryPoints:
+    """What installed packages say they have; looking through all of them takes a while."""
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def installed() -> list[str]:
     """The names of the connectors that are installed."""
-    return sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return sorted(entry.name for entry in _entries())
 
 
 def connector_class(name: str) -> type[Connector]:
@@ -310,7 +330,7 @@ def connector_class(name: str) -> type[Connector]:
     Raises:
         WronglySetUp: none is installed under that name, or it cannot be imported.
     """
-    found = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    found = _entries().select(name=name)
     if not found:
         raise WronglySetUp(f"no connector {name!r} is installed; there is {', '.join(installed())}")
     try:

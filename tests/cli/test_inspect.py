@@ -40,6 +40,19 @@ async def test_damage_that_was_survived_is_told(promisekeeper: Command, profile:
     assert "issues that were survived" in out and "SE01" in out
 
 
+async def test_what_comes_instead_and_when_it_leaves_is_shown(
+    promisekeeper: Command, profile: Path, tmp_path: Path
+) -> None:
+    instead = tmp_path / "instead.edi"
+    said = (SAMPLES / "ours_855_splits.edi").read_bytes().partition(b"PO1*")[0]
+    line = b"REF*ZZ**see our letter~\nPO1*1*10*EA*5**BP*MUG*VP*V-1~\nACK*IS*10*EA*068*20261203**VP*V-2~\nSE*0*0001~\n"
+    instead.write_bytes(said + line)
+    code, out, _ = await promisekeeper("inspect", instead, "--connector", "x12", "--config", profile)
+    assert code == 0
+    assert "10 substituted by V-2, leaves on 2026-12-03" in " ".join(out.split())
+    assert "see our letter" in out
+
+
 async def test_what_nobody_can_read_is_said_with_the_reason(
     promisekeeper: Command, profile: Path, tmp_path: Path
 ) -> None:

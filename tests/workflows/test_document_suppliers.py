@@ -239,3 +239,20 @@ async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(
     await papyrus.mailbox_until(lambda s: s["looked_at"])
     with pytest.raises(WorkflowUpdateFailedError):
         await papyrus.mailbox.execute_update("resolve", {"resolution": "whatever"})
+
+
+async def test_one_of_several_messages_can_be_decided_about_and_why_is_kept(papyrus: Folders) -> None:
+    await papyrus.deal()
+    for name in ("a", "b"):
+        (papyrus.answers / f"{name}.csv").write_text(f'"{name}: a quote that is never closed\n')
+    found = await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["unreadable_total"] == 2)
+    first, second = (one["inbox_id"] for one in found["position"]["unreadable"])
+    left = await papyrus.mailbox.execute_update(
+        "resolve", {"resolution": "dismiss", "messages": [first], "note": "a test of theirs"}
+    )
+    assert [one["inbox_id"] for one in left["position"]["unreadable"]] == [second]
+    async with papyrus.shop.world.ledger.look() as connection:
+        told = await connection.execute("select facts ->> 'text' from journal where kind = 'seen to'")
+        assert await told.fetchall() == [
+            (f"Seen to, put aside by an operator: a test of theirs: message {first}",),
+        ]

@@ -9,8 +9,9 @@ from connectors.suppliers.cxml.codec import CxmlCodec
 from connectors.suppliers.cxml.documents import Element, attribute, child, local_name, read, text
 from connectors.suppliers.cxml.posting import Posting
 from connectors.suppliers.cxml.profile import PAYLOAD_DOMAIN, CxmlPartner
+from connectors.suppliers.cxml.secrets import hidden, shown
 from connectors.suppliers.documents import DocumentConnector
-from connectors.suppliers.interface import Grade, Manifest
+from connectors.suppliers.interface import Grade, Inward, Manifest
 
 
 def _by_envelope(body: bytes) -> Mapping[str, object] | None:
@@ -60,3 +61,12 @@ class CxmlConnector(DocumentConnector):
         """Read and check the configuration. Raises: pydantic.ValidationError naming the setting."""
         partner = CxmlPartner.model_validate(dict(config))
         super().__init__(supplier_id, CxmlCodec(partner), Posting(supplier_id, partner))
+        self._inbound_secret = partner.inbound_secret
+
+    def hidden(self, message: Inward) -> Inward:
+        """The message without the sender's SharedSecret."""
+        return message.model_copy(update={"body": hidden(message.body)})
+
+    def shown(self, message: Inward) -> Inward:
+        """A message that was kept, with the SharedSecret that was agreed on."""
+        return message.model_copy(update={"body": shown(message.body, self._inbound_secret.get_secret_value())})

@@ -18,27 +18,36 @@ class Blocks:
 
     __slots__ = ("_body", "_bounds")
 
-    def __init__(self, body: Body, bounds: Sequence[int]) -> None:
-        """`bounds` is where each begins, and behind them the end of the last."""
+    def __init__(self, body: Body, bounds: Sequence[tuple[int, int]]) -> None:
+        """`bounds` is where each begins and ends."""
         self._body = body
         self._bounds = bounds
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._bounds) - 1
+        return len(self._bounds)
 
     def __iter__(self) -> Iterator[list[Segment]]:
         """One after the other."""
-        for start, stop in pairwise(self._bounds):
+        for start, stop in self._bounds:
             yield list(self._body.part(start, stop))
 
 
-def blocks(body: Body) -> tuple[list[Segment], Blocks]:
-    """The header, and the lines. The summary after UNS belongs to neither."""
+def blocks(body: Body, issues: Issues) -> tuple[list[Segment], Blocks]:
+    """The header, and the lines. The summary after UNS belongs to neither, as do sub-lines."""
     tags = body.tags
     end = tags.index("UNS") if "UNS" in tags else len(tags)
-    bounds = [*(n for n, tag in enumerate(tags[:end]) if tag == "LIN"), end]
-    return list(body.part(0, bounds[0])), Blocks(body, bounds)
+    starts = [*(n for n, tag in enumerate(tags[:end]) if tag == "LIN"), end]
+    lines = [(start, stop) for start, stop in pairwise(starts) if not is_sub_line(body[start], issues)]
+    return list(body.part(0, starts[0])), Blocks(body, lines)
+
+
+def is_sub_line(lin: Segment, issues: Issues) -> bool:
+    """Whether it is a part of another line (C829), such as of a set; its own number may be that of a line of ours."""
+    if lin.part(4) != "1":
+        return False
+    issues.note(f"LIN {lin.part(1)} is a part of line {lin.part(4, 2) or '?'}, and is left out")
+    return True
 
 
 def reference(segments: Iterable[Segment], qualifier: str) -> str:
@@ -55,8 +64,8 @@ def line_ref(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) 
     ours = theirs = ""
     for segment in block:
         if segment.tag == "RFF" and segment.part(1) in {"ON", "LI"}:
-            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI
-            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2)
+            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI, often behind the order's
+            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2).rpartition("/")[2]
             number = number or line_number(said)
     if number is None and partner.line_numbers == "ours":
         number = line_number(block[0].part(1))

@@ -39,6 +39,15 @@ AS_IT_STANDS: Final = 2**31 - 1
 _ASKED_BY_US = frozenset({"1", "2", "3"})
 """LIN 1229 of an ORDCHG, which some repeat in the answer."""
 
+_NO_PROMISES = frozenset({"4", "36", "94", "137", "171", "361"})
+"""DTM 2005 of days that promise nothing: of the order, of documents, of production and expiry."""
+
+_ORDERED: Final = "21"
+"""QTY 6063 of what was ordered, which an answer repeats."""
+
+_NO_ANSWERS = frozenset({_ORDERED, "47", "52", "53", "54", "59", "85"})
+"""QTY 6063 of what was ordered, is invoiced, is in a package, may be ordered, is cancelled."""
+
 _CHANGE_REFERENCES = ("PP", "CR", "ACW", "ON")
 """RFF 1153 by which an answer may name our ORDCHG."""
 
@@ -104,8 +113,6 @@ class _Line(NamedTuple):
     answer: AckLine
     """Without parts if it is accepted as asked, and no quantity is stated."""
     meaning: LineMeaning | None
-    dated: date | None
-    """The day stated for a line without quantity."""
     unreadable: bool
     """It states a quantity, and none that can be read."""
 
@@ -116,6 +123,11 @@ class _Line(NamedTuple):
         return f"line {line.line_no or line.sku or line.supplier_sku or '?'}"
 
     @property
+    def says_something(self) -> bool:
+        """It has parts, or a day for all of it; the others stand as they were ordered."""
+        return bool(self.answer.splits or self.answer.ship_on or self.answer.deliver_on)
+
+    @property
     def nothing_accepted(self) -> bool:
         """Its parts are all late or refused."""
         return not any(split.status is SplitStatus.ACCEPTED for split in self.answer.splits)
@@ -123,7 +135,7 @@ class _Line(NamedTuple):
 
 def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one ORDRSP."""
-    header, lines = blocks(segments)
+    header, lines = blocks(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     number, revision = _order(header, lines, issues)
     response = name(bgm.part(2), "the number of the ORDRSP", issues)
@@ -157,15 +169,18 @@ def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> li
         ]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
         issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
-    answers = tuple(one.answer for one in read if one.answer.splits)
-    events: list[SupplierEvent] = [
-        OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
-    ]
-    if unreadable := [one.name for one in read if one.unreadable]:
+    answers = tuple(one.answer for one in read if one.says_something)
+    unreadable = [one.name for one in read if one.unreadable]
+    events: list[SupplierEvent] = []
+    if answers or not unreadable:  # without any line it would say that all is as ordered
+        events.append(
+            OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
+        )
+    if unreadable:
         what = f"{said} states a quantity that cannot be read for {', '.join(unreadable)}. Ask what they will deliver."
         events.append(Unmatched(po_number=number, what=plain_words(what)))
-    if dated := _without_quantity(read, dates):
-        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
+    if not lines and (day_of_all := dates.deliver_on or dates.ship_on):
+        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts all lines for {day_of_all}")))
     return events
 
 
@@ -210,14 +225,6 @@ def _verdict(
     return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
 
 
-def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
-    """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
-    dated = [f"{one.name} for {one.dated}" for one in read if one.dated is not None]
-    if not read and (whole := of_order.deliver_on or of_order.ship_on):
-        dated.append(f"all lines for {whole}")
-    return ", ".join(dated)
-
-
 def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:
     action = block[0].part(2)
     meaning = partner.line_action(action)
@@ -225,9 +232,9 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         issues.note(
             f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
         )
-    parts, dates = _parts(block, partner, issues)
+    _note_left_out(block, partner, issues)
+    parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
-    unreadable = not parts and any(segment.tag == "QTY" for segment in block)
     unit_price = next(
         (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
     )
@@ -235,36 +242,63 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     splits = tuple(said.split(part) for part in _stated(meaning, parts, dates, partner))
     if not splits and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
-    dated = None
+    whole = _NO_DATES
     if not splits and not unreadable:
-        first = next((part.dates for part in parts if part.dates), _NO_DATES).otherwise(dates)
-        dated = first.deliver_on or first.ship_on
+        whole = next((part.dates for part in parts if part.dates), _NO_DATES).otherwise(dates)
     return _Line(
-        answer=AckLine(line=line_ref(block, partner, issues), splits=splits),
+        answer=AckLine(
+            line=line_ref(block, partner, issues),
+            splits=splits,
+            ship_on=whole.ship_on,
+            deliver_on=whole.deliver_on,
+        ),
         meaning=meaning,
-        dated=dated,
         unreadable=unreadable and not splits,
     )
 
 
-def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> tuple[list[_Part], _Dates]:
-    """Quantities with the dates that follow them, and the dates before any quantity, which are the line's."""
+def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> tuple[list[_Part], _Dates, bool]:
+    """Quantities with the dates that follow them, and the dates before any quantity, which are the line's.
+
+    No parts, and true, if a quantity that counts cannot be read: what the others say is then not the whole answer.
+    """
     found: list[tuple[dict[str, Decimal], list[Segment]]] = []
     before: list[Segment] = []
+    counts = {_ORDERED, *partner.confirmed_quantities, *partner.backordered_quantities}
+    unreadable = False
     for segment in block:
         if segment.tag == "QTY":
-            units = quantity(segment, issues)
-            if units is None:
-                continue
             if not found or found[-1][1]:
                 found.append(({}, []))
             quantities, code = found[-1][0], segment.part(1)
+            if code not in counts:
+                continue
+            units = quantity(segment, partner.units, issues)
+            if units is None:
+                unreadable = True
+                continue
             quantities[code] = min(quantities[code] + units, MOST_UNITS) if code in quantities else units
         elif segment.tag == "DTM":
             (found[-1][1] if found else before).append(segment)
     of_line = _dates(before, partner, issues)
+    if unreadable:
+        return [], of_line, True
     parts = [_Part(stated, _dates(dates, partner, issues) if dates else None) for stated, dates in found]
-    return parts, of_line
+    return parts, of_line, False
+
+
+def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
+    """Days and quantities of a line, where the profile names the kind of none of them: one may be the answer."""
+    dated, counted = partner.delivery_dates + partner.ship_dates, partner.confirmed_quantities
+    for tag, known, no_answers, says in (
+        ("DTM", dated, _NO_PROMISES, "dates"),
+        ("QTY", counted + partner.backordered_quantities, _NO_ANSWERS, "counts"),
+    ):
+        stated = [segment for segment in block if segment.tag == tag and segment.part(1) not in no_answers]
+        if not any(one.part(1) in known for one in stated):
+            for one in stated:
+                said = f"{tag}+{one.part(1)}:{one.part(1, 2)}"
+                issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it {says}")
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:
@@ -282,12 +316,12 @@ def _stated(
     meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner
 ) -> list[_Stated]:
     """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
-    ordered = next((part.quantities["21"] for part in parts if "21" in part.quantities), None)
+    ordered = next((part.quantities[_ORDERED] for part in parts if _ORDERED in part.quantities), None)
     if meaning in {LineMeaning.REFUSED, LineMeaning.DELETED}:
         return [_Stated(SplitStatus.REJECTED, ordered or Decimal(0))]
     codes = {code for part in parts for code in part.quantities}
     late = [code for code in partner.backordered_quantities if code in codes]
-    confirmed = next((code for code in partner.confirmed_quantities if code in codes), None if late else "21")
+    confirmed = next((code for code in partner.confirmed_quantities if code in codes), None if late else _ORDERED)
     stated: list[_Stated] = []
     for part in parts:
         dates = (part.dates or _NO_DATES).otherwise(of_line)
@@ -300,7 +334,7 @@ def _stated(
         return stated
     rest = (ordered or Decimal(0)) - sum((one.units for one in stated), start=Decimal(0))
     if not confirmed and rest > 0:  # only what is late was stated: the rest comes as asked
-        first = next(part for part in parts if "21" in part.quantities)
+        first = next(part for part in parts if _ORDERED in part.quantities)
         stated.insert(0, _Stated(SplitStatus.ACCEPTED, rest, (first.dates or _NO_DATES).otherwise(of_line)))
     elif rest > 0 or not stated:
         short = SplitStatus.BACKORDERED if partner.short == "backordered" and rest > 0 else SplitStatus.REJECTED

@@ -77,6 +77,11 @@ class Body:
         """That one."""
         return self._cut(self._texts[n])
 
+    @property
+    def text(self) -> str:
+        """What they say, by which one body is known from another."""
+        return "\n".join(self._texts)
+
     def part(self, start: int, stop: int) -> "Body":
         """Some of them, uncut."""
         return Body(self._texts[start:stop], self._delimiters, self.tags[start:stop])

@@ -7,7 +7,7 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
     IQ 35 + IB 65 of 100             35 accepted, 65 backordered
     IQ 35 of 100                     35 accepted; 65 as `changed_balance` says
     BP 35 of 100                     35 and 65, the one accepted and the other backordered, as `partial_quantity` says
-    BP 35 + IB 65 of 100             the others tell: 35 accepted
+    BP 35 + IB 65 (or DR 65) of 100  the others tell: 35 accepted
     IB 0, or IR without quantity     all of the rest
     IP 100 + DR 100 of 100           one part: the same units with another price and another day
     IA 100, SCH 60 + SCH 40          60 and 40, each with its day
@@ -32,13 +32,14 @@ _STATUS = {
     LineMeaning.REJECTED: SplitStatus.REJECTED,
     LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
 }
+_RESCHEDULED = "DR"
 _AS_STATED = frozenset({LineMeaning.ACCEPTED, LineMeaning.CHANGED})
 _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
 
 
-_READ = frozenset({"ACK", "DTM", "SCH", *SAID_IN})
-"""Segments of a line that say something of it; the others are not even cut."""
+_READ = frozenset({"ACK", "DTM", "SCH", "SLN", *SAID_IN})
+"""Segments of a line that say something of it, and where its components begin; the others are not even cut."""
 
 
 class Loop(NamedTuple):
@@ -100,7 +101,8 @@ class LineReader:
         head = loop.head
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
-        self.ref: LineRef = reading.line(number, reading.items(head, place.items), self.where)
+        self._items = reading.items(head, place.items)
+        self.ref: LineRef = reading.line(number, self._items, self.where)
         self.unit = head.at(place.unit).partition(">")[0].partition(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
@@ -110,7 +112,10 @@ class LineReader:
         self._words = said(self._spoken) if self._spoken else ""
 
     def _sort(self, rest: Sequence[Segment]) -> None:
-        """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it."""
+        """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it.
+
+        What stands behind an SLN is said of a component of it, and not of the line, which was answered before.
+        """
         self._acks: list[tuple[Segment, list[Segment]]] = []
         self._schedules: list[Segment] = []
         self._spoken: list[Segment] = []
@@ -126,8 +131,10 @@ class LineReader:
                 dates.append(segment)
             elif tag == "SCH":
                 self._schedules.append(segment)
-            else:
+            elif tag != "SLN":
                 self._spoken.append(segment)
+            elif self._acks:
+                break
 
     @property
     def dated(self) -> bool:
@@ -171,7 +178,7 @@ class LineReader:
 
     def _joined_dates(self, dates: Dates, segments: Iterable[Segment]) -> Dates:
         for segment in segments:
-            dates = dates.joined(self._reading.dates(segment.at(1), segment.at(2), self.where))
+            dates = dates.joined(self._reading.promised(segment.at(1), segment.at(2), self.where))
         return dates
 
     def _part(self, ack: Segment, behind: Sequence[Segment]) -> _Part:
@@ -183,12 +190,17 @@ class LineReader:
         if unit and unit != self.unit:
             self._reading.same_unit(unit, self.where)
         quantity = self._reading.quantity(ack.at(2), self.where)
-        dates = self._reading.dates(ack.at(4), ack.at(5), self.where)
+        dates = self._reading.promised(ack.at(4), ack.at(5), self.where)
         if behind:
             dates = self._joined_dates(dates, behind)
         items = self._reading.items(ack, 7)
-        instead = (self._reading.theirs(items) or next(iter(items.values()))) if items else None
-        return _Part(code, meaning, quantity, dates, instead)
+        return _Part(code, meaning, quantity, dates, self._instead(items) if items else None)
+
+    def _instead(self, items: dict[str, str]) -> str | None:
+        """Of the items that an ACK names, the one that was not ordered, since many name what was ordered, too."""
+        ordered = set(self._items.values())
+        named = [item for item in (self._reading.theirs(items), *items.values()) if item]
+        return next((item for item in named if item not in ordered), named[0] if named else None)
 
     def _whole(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
         """The parts with what they leave unsaid."""
@@ -238,7 +250,8 @@ class LineReader:
         rest = Decimal(0) if ordered is None else max(Decimal(0), ordered - _total(parts))
         accepted = self._reading.partner.partial_quantity == "accepted"
         if not rest and others:
-            accepted = LineMeaning.BACKORDERED in others
+            later = all(part.code == _RESCHEDULED for part in parts if part is not one)
+            accepted = LineMeaning.BACKORDERED in others or later
         stated, balance = LineMeaning.ACCEPTED, LineMeaning.BACKORDERED
         if not accepted:
             stated, balance = balance, stated
@@ -273,10 +286,12 @@ class LineReader:
         if not self._schedules or not (schedule := list(self._schedule())):
             return parts
         total = sum((quantity for quantity, _ in schedule), start=Decimal(0))
-        for n, part in enumerate(parts):
-            if _STATUS[part.meaning] in _DATED and part.quantity == total and part.dates == NO_DATES:
-                divided = [part._replace(quantity=quantity, dates=dates) for quantity, dates in schedule]
-                return [*parts[:n], *divided, *parts[n + 1 :]]
+        fitting = [n for n, part in enumerate(parts) if _STATUS[part.meaning] in _DATED and part.quantity == total]
+        if fitting:
+            n = next((n for n in fitting if parts[n].dates == NO_DATES), fitting[0])
+            part = parts[n]
+            divided = [part._replace(quantity=units, dates=dates.joined(part.dates)) for units, dates in schedule]
+            return [*parts[:n], *divided, *parts[n + 1 :]]
         if all(part.dates != NO_DATES for part in parts):
             return parts
         self._reading.issue(f"{self.where}: its schedule (SCH) of {total} fits none of its parts, and is left out")
@@ -285,8 +300,8 @@ class LineReader:
     def _schedule(self) -> Iterator[tuple[Decimal, Dates]]:
         for segment in self._schedules:
             quantity = self._reading.quantity(segment.at(1), self.where)
-            first = self._reading.dates(segment.at(5), segment.at(6), self.where)
-            dates = first.joined(self._reading.dates(segment.at(8), segment.at(9), self.where))
+            first = self._reading.promised(segment.at(5), segment.at(6), self.where)
+            dates = first.joined(self._reading.promised(segment.at(8), segment.at(9), self.where))
             if quantity:
                 yield quantity, dates
 
@@ -314,7 +329,7 @@ def header_dates(reading: Reading, header: Iterable[Segment]) -> Dates:
     dates = NO_DATES
     for segment in header:
         if segment.tag == "DTM":
-            dates = dates.joined(reading.dates(segment.at(1), segment.at(2), "the header"))
+            dates = dates.joined(reading.promised(segment.at(1), segment.at(2), "the header"))
     return dates
 
 

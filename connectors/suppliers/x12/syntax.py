@@ -90,6 +90,11 @@ class Body:
         """That one."""
         return Segment(self._texts[n].split(self._element))
 
+    @property
+    def text(self) -> str:
+        """What they say, by which one body is known from another."""
+        return "\n".join(self._texts)
+
     def part(self, start: int, stop: int) -> list[Segment]:
         """Some of them."""
         element = self._element

@@ -31,59 +31,64 @@ async def run(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]
     """Time every format, then the long documents."""
     figures: list[Figure] = []
     details: dict[str, object] = {}
-    for one in FORMATS:
-        longest = size.long_documents[-1:] if one is X12 else ()
-        for lines in (*size.document_lines, *longest):
-            found, told = await _rates(one, lines, watch, size)
-            figures += found
-            details |= told
-    found, told = await _growth(watch, size)
+    gc.collect()
+    gc.freeze()  # else all that is imported here would be gone through again before each turn, for longer than it takes
+    try:
+        for one in FORMATS:
+            longest = size.long_documents[-1:] if one is X12 else ()
+            for lines in (*size.document_lines, *longest):
+                found, told = await _rates(one, lines, watch, size)
+                figures += found
+                details |= told
+        found, told = await _growth(watch, size)
+    finally:
+        gc.unfreeze()
     return figures + found, details | {"growth": told}
 
 
 async def _rates(one: Format, lines: int, watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]]:
     """Documents of so many lines by everybody who reads an answer, who cuts it, and who writes an order."""
     body, order = one.answering(lines), ordered(lines)
-    readers: dict[str, Work] = {OURS: one.reading(body)}
-    readers |= {who: partial(read, body) for who, read in {**one.readers, **one.cutters, **one.floors}.items()}
-    cutters: dict[str, Work] = {who: partial(cut, body) for who, cut in one.cutters.items()}
+    others = {who: partial(read, body) for who, read in {**one.readers, **one.cutters, **one.floors}.items()}
+    ours: dict[str, Work] = {OURS: one.reading(body)}
     if one.cut is not None:
-        cutters = {OURS: partial(one.cut, body), **cutters}
+        ours[_CUTTING] = partial(one.cut, body)
+    read = await _in_turns(f"reading {one.name}: {one.answer}, {lines:,} lines", {**ours, **others}, watch, size)
     writers: dict[str, Work] = {OURS: partial(one.write, order), **one.writers(lines)}
+    written = await _in_turns(f"writing {one.name}: {one.order}, {lines:,} lines", writers, watch, size)
     figures: list[Figure] = []
     details: dict[str, object] = {}
-    for doing, document, works in (
-        ("reading", one.answer, readers),
-        ("only cutting", one.answer, cutters),
-        ("writing", one.order, writers),
+    for doing, document, us, beside, spent, weight in (
+        ("reading", one.answer, OURS, list(others), read, len(body)),
+        ("only cutting", one.answer, _CUTTING, list(one.cutters), read, len(body)),
+        ("writing", one.order, OURS, [who for who in writers if who != OURS], written, len(one.write(order))),
     ):
-        if not works:
+        if us not in spent:
             continue
         name = f"{doing} {one.name}: {document}, {lines:,} lines"
-        seconds = await _in_turns(name, works, watch, size)
-        weight = len(one.write(order)) if doing == "writing" else len(body)
+        seconds = {OURS: spent[us], **{who: spent[who] for who in beside}}
         details[name] = {
             "bytes": weight,
-            "documents_a_second": {who: 1 / spent for who, spent in seconds.items()},
-            "megabytes_a_second": {who: weight / spent / 1e6 for who, spent in seconds.items()},
+            "documents_a_second": {who: 1 / each for who, each in seconds.items()},
+            "megabytes_a_second": {who: weight / each / 1e6 for who, each in seconds.items()},
         }
         # short documents are told by their number, long ones by their size
-        each, unit = (1, "/s") if lines < _LONG else (weight / 1e6, "MB/s")
+        amount, unit = (1, "/s") if lines < _LONG else (weight / 1e6, "MB/s")
         figures += [
             Figure(
                 name=name,
-                value=each / seconds[OURS],
+                value=amount / seconds[OURS],
                 unit=unit,
                 beside=who,
-                beside_value=each / spent,
+                beside_value=amount / seconds[who],
                 goal=None if who.startswith(FLOOR) else at_least(1),
             )
-            for who, spent in seconds.items()
-            if who != OURS
+            for who in beside
         ]
     return figures, details
 
 
+_CUTTING = "ours, only cutting"
 _LONG = 100
 """Lines of a document of which people would not ask how many a second."""
 

@@ -66,6 +66,11 @@ SAVED: tuple[Saved, ...] = (
         f"WorkflowType = '{names.SWEEP}' AND NeedsAttention = true",
     ),
     Saved(
+        "mailboxes",
+        "suppliers of whom a message needs a person, or who cannot be reached",
+        f"WorkflowType = '{names.SUPPLIER_MAILBOX}' AND NeedsAttention = true",
+    ),
+    Saved(
         "broken",
         "workflows that ended otherwise than they should",
         f"WorkflowType IN ('{names.BACKORDER}', '{names.PURCHASE_ORDER}') "

@@ -312,4 +312,4 @@ def test_the_extension_says_the_format() -> None:
 def test_the_example_orders_are_all_good() -> None:
     good, bad = read_orders(EXAMPLES / "orders.csv", OrderFormat.CSV)
     assert bad == []
-    assert len(good) == 200
+    assert len(good) == 214

@@ -218,10 +218,11 @@ _WORKFLOWS: dict[str, tuple[str, dict[Any, Any]]] = {
     "po/PO-000008": ("PurchaseOrder", {ORDER_STATUS: "send unknown", SUPPLIER_IDS: ["acme"]}),
     "po/PO-000009": ("PurchaseOrder", {ORDER_STATUS: "collecting", NEEDS_ATTENTION: True}),
     "sweep/1": ("Sweep", {NEEDS_ATTENTION: True}),
+    "mailbox/acme": ("SupplierMailbox", {NEEDS_ATTENTION: True}),
     "backorder/ended": ("Backorder", {STATUS: "sourcing", PROMISED_BY: _instant(-1), SKU: "LAMP", SALES_ORDER: "SO-1"}),
 }
 _FOUND = {
-    "attention": ["backorder/fourth", "po/PO-000009", "sweep/1"],
+    "attention": ["backorder/fourth", "mailbox/acme", "po/PO-000009", "sweep/1"],
     "late": ["backorder/late"],
     "due": ["backorder/third", "backorder/today"],
     "undated": ["backorder/undated"],
@@ -235,6 +236,7 @@ _FOUND = {
     "po": ["backorder/third", "po/PO-000007"],
     "sales-order": ["backorder/ended", "backorder/late"],
     "sweeps": ["sweep/1"],
+    "mailboxes": ["mailbox/acme"],
     "broken": ["backorder/ended"],
 }
 

@@ -8,14 +8,16 @@ is needed.
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 
 from bench.figures import Figure, Goal, at_least, at_most
-from bench.formats import FORMATS, X12, Format, ordered
+from bench.formats import FLOOR, FORMATS, X12, Format, ordered
 from bench.sizes import Size
 from bench.watching import Watch
 
@@ -29,46 +31,66 @@ async def run(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]
     """Time every format, then the long documents."""
     figures: list[Figure] = []
     details: dict[str, object] = {}
-    for one in FORMATS:
-        for lines in size.document_lines:
-            found, told = await _rates(one, lines, watch, size)
-            figures += found
-            details |= told
-    found, told = await _growth(watch, size)
+    gc.collect()
+    gc.freeze()  # else all that is imported here would be gone through again before each turn, for longer than it takes
+    try:
+        for one in FORMATS:
+            longest = size.long_documents[-1:] if one is X12 else ()
+            for lines in (*size.document_lines, *longest):
+                found, told = await _rates(one, lines, watch, size)
+                figures += found
+                details |= told
+        found, told = await _growth(watch, size)
+    finally:
+        gc.unfreeze()
     return figures + found, details | {"growth": told}
 
 
 async def _rates(one: Format, lines: int, watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]]:
-    """Documents a second of everybody who reads an answer, and of everybody who writes an order."""
-    body, order, writers = one.answering(lines), ordered(lines), one.writers(lines)
-    others = {**one.readers, **one.floors}
-    readers: dict[str, Work] = {OURS: one.reading(body)}
-    readers |= {who: partial(read, body) for who, read in others.items()}
-    written: dict[str, Work] = {OURS: partial(one.write, order), **writers}
+    """Documents of so many lines by everybody who reads an answer, who cuts it, and who writes an order."""
+    body, order = one.answering(lines), ordered(lines)
+    others = {who: partial(read, body) for who, read in {**one.readers, **one.cutters, **one.floors}.items()}
+    ours: dict[str, Work] = {OURS: one.reading(body)}
+    if one.cut is not None:
+        ours[_CUTTING] = partial(one.cut, body)
+    read = await _in_turns(f"reading {one.name}: {one.answer}, {lines:,} lines", {**ours, **others}, watch, size)
+    writers: dict[str, Work] = {OURS: partial(one.write, order), **one.writers(lines)}
+    written = await _in_turns(f"writing {one.name}: {one.order}, {lines:,} lines", writers, watch, size)
     figures: list[Figure] = []
     details: dict[str, object] = {}
-    for doing, document, works in (("reading", one.answer, readers), ("writing", one.order, written)):
-        name = f"{doing} {one.name}: {document}, {lines} lines"
-        seconds = await _in_turns(name, works, watch, size)
-        weight = len(body) if doing == "reading" else len(one.write(order))
+    for doing, document, us, beside, spent, weight in (
+        ("reading", one.answer, OURS, list(others), read, len(body)),
+        ("only cutting", one.answer, _CUTTING, list(one.cutters), read, len(body)),
+        ("writing", one.order, OURS, [who for who in writers if who != OURS], written, len(one.write(order))),
+    ):
+        if us not in spent:
+            continue
+        name = f"{doing} {one.name}: {document}, {lines:,} lines"
+        seconds = {OURS: spent[us], **{who: spent[who] for who in beside}}
         details[name] = {
             "bytes": weight,
-            "documents_a_second": {who: 1 / spent for who, spent in seconds.items()},
-            "megabytes_a_second": {who: weight / spent / 1e6 for who, spent in seconds.items()},
+            "documents_a_second": {who: 1 / each for who, each in seconds.items()},
+            "megabytes_a_second": {who: weight / each / 1e6 for who, each in seconds.items()},
         }
+        # short documents are told by their number, long ones by their size
+        amount, unit = (1, "/s") if lines < _LONG else (weight / 1e6, "MB/s")
         figures += [
             Figure(
                 name=name,
-                value=1 / seconds[OURS],
-                unit="/s",
+                value=amount / seconds[OURS],
+                unit=unit,
                 beside=who,
-                beside_value=1 / spent,
-                goal=None if "only" in who else at_least(1),
+                beside_value=amount / seconds[who],
+                goal=None if who.startswith(FLOOR) else at_least(1),
             )
-            for who, spent in seconds.items()
-            if who != OURS
+            for who in beside
         ]
     return figures, details
+
+
+_CUTTING = "ours, only cutting"
+_LONG = 100
+"""Lines of a document of which people would not ask how many a second."""
 
 
 async def _in_turns(what: str, works: Mapping[str, Work], watch: Watch, size: Size) -> dict[str, float]:
@@ -93,6 +115,7 @@ def _enough(work: Work, seconds: float) -> int:
 
 
 def _seconds(work: Work, times: int) -> float:
+    gc.collect()  # what the one before left behind is not this one's to clear away
     began = time.process_time()
     for _ in range(times):
         work()
@@ -100,7 +123,7 @@ def _seconds(work: Work, times: int) -> float:
 
 
 async def _growth(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, object]]:
-    """Time and memory for a line of long documents; the same for every length if both grow linearly."""
+    """Time and memory for long documents, each of twice as many lines as the one before."""
     bodies = {lines: X12.answering(lines) for lines in size.long_documents}
     orders = {lines: ordered(lines) for lines in size.long_documents}
     kinds: tuple[tuple[str, dict[int, Work]], ...] = (
@@ -111,31 +134,40 @@ async def _growth(watch: Watch, size: Size) -> tuple[list[Figure], dict[str, obj
     details: dict[str, object] = {}
     for name, works in kinds:
         seconds = await _in_turns(f"{name} of many lines", {str(n): work for n, work in works.items()}, watch, size)
-        time_of = {lines: seconds[str(lines)] for lines in works}
-        memory_of = {lines: _peak(work) for lines, work in works.items()}
-        details[name] = {str(lines): {"seconds": time_of[lines], "peak_kib": memory_of[lines] / KIB} for lines in works}
-        figures += _for_a_line(name, {n: spent * 1e6 for n, spent in time_of.items()}, "us")
-        figures += _for_a_line(f"{name}, peak memory", {n: taken / KIB for n, taken in memory_of.items()}, "KiB")
+        time_of = {lines: seconds[str(lines)] * 1e3 for lines in works}
+        memory_of = {lines: _peak(work) / KIB for lines, work in works.items()}
+        details[name] = {str(n): {"milliseconds": time_of[n], "peak_kib": memory_of[n]} for n in works}
+        figures += _doubling(name, time_of, "ms")
+        figures += _doubling(f"{name}, peak memory", memory_of, "KiB")
     return figures, details
 
 
-def _for_a_line(name: str, taken: Mapping[int, float], unit: str) -> list[Figure]:
-    """The longer documents beside the shortest: what each of their lines takes."""
-    first, *others = taken
-    return [
+def _doubling(name: str, taken: Mapping[int, float], unit: str) -> list[Figure]:
+    """Each length beside the one before; and how much the longest takes for how many times the lines."""
+    steps = [
         Figure(
-            name=f"{name} of {lines:,} lines, for each",
-            value=taken[lines] / lines,
+            name=f"{name} of {lines:,} lines",
+            value=taken[lines],
             unit=unit,
-            beside=f"of {first:,} lines",
-            beside_value=taken[first] / first,
-            goal=_LINEAR,
+            beside=f"of {before:,} lines",
+            beside_value=taken[before],
         )
-        for lines in others
+        for before, lines in pairwise(taken)
     ]
+    first, *_, last = taken
+    whole = Figure(
+        name=f"{name}: how many times as much for {last:,} lines",
+        value=taken[last] / taken[first],
+        unit="x",
+        beside=f"times the {first:,} lines; linear is 1",
+        beside_value=last / first,
+        goal=_LINEAR,
+    )
+    return [*steps, whole]
 
 
 _LINEAR: Goal = at_most(1.25)
+"""Of how many times as much to how many times as many lines."""
 
 
 def _peak(work: Work) -> int:

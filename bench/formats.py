@@ -1,8 +1,15 @@
 """The documents that are timed, and who reads and writes them: our codecs, other people's libraries, and bare floors.
 
-A reader takes the bytes and gives whatever its author makes of them. mock-edi makes dates and numbers of them, as we
-do; draftedi and pydifact cut segments and check the envelope; pyx12 cuts segments and counts them. None of these has
-our work of telling what each part of a line comes to, which makes ours the longest way.
+A reader takes the bytes and gives whatever its author makes of them, which is said beside its name.
+
+    ours        checks the envelope and reports its damage, finds the answer to each line in all its parts, with days,
+                numbers, prices and items, adds them up, and makes checked events of them
+    mock-edi    checks no envelope; of each line one answer, with numbers, day and description, in an object
+    draftedi    cuts segments and elements into dictionaries, and hashes the bytes
+    pyx12       cuts them into objects, and compares counts and control numbers
+    pydifact    cuts them into objects, and checks the header of the interchange
+
+So ours is the longest way. Beside those who only cut, our own cutting alone is timed, too.
 """
 
 # The others leave their types open, or have none:
@@ -35,12 +42,18 @@ from connectors.suppliers.cxml.codec import CxmlCodec
 from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.documents import Codec
 from connectors.suppliers.edifact.codec import EdifactCodec
+from connectors.suppliers.edifact.interchange import read_interchanges
+from connectors.suppliers.edifact.issues import Issues as EdifactIssues
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import Decoded, Inward, OrderLine, Place, WireIds
+from connectors.suppliers.x12 import syntax as x12_syntax
 from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner
 
 US, THEM = "5412345000013", "4012345500004"
+FLOOR = "floor:"
+"""How what nobody can be ahead of is marked."""
+
 WRITTEN_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 IDS = WireIds(operation_id="po/PO-1001/0", control_number=41, written_at=WRITTEN_AT)
 DAY = date(2026, 12, 1)
@@ -62,6 +75,11 @@ class Format:
     answering: Callable[[int], bytes]
     """The answer to an order of so many lines."""
     readers: dict[str, Reads]
+    """Others who make dates and numbers of it."""
+    cutters: dict[str, Reads]
+    """Others who make segments and elements of it."""
+    cut: Reads | None
+    """The same by our codec's own syntax."""
     floors: dict[str, Reads]
     """What any reader has to do, and no more: nobody can be ahead of it."""
     writers: Callable[[int], dict[str, Writes]]
@@ -186,7 +204,7 @@ def _write_edifact(lines: int) -> dict[str, Writes]:
                 interchange.add_segment(Segment(tag, *elements))
             return interchange.serialize()
 
-    return {"mock-edi": by_mock_edi, "pydifact": by_pydifact}
+    return {"mock-edi": by_mock_edi, "pydifact, from segments": by_pydifact}
 
 
 _CXML_ITEM = (
@@ -220,7 +238,7 @@ def _answer_in_cxml(lines: int) -> bytes:
 
 def _write_cxml(lines: int) -> dict[str, Writes]:
     tree = etree.fromstring(CXML.write(ordered(lines)))
-    return {"lxml, only writing down what is built": lambda: etree.tostring(tree)}
+    return {f"{FLOOR} lxml writing down what is built": lambda: etree.tostring(tree)}
 
 
 _CSV_HEADER = ("type", "po_number", "revision", "line_no", "sku", "status", "quantity", "ship_on", "unit_price")
@@ -248,7 +266,16 @@ def _csv_by_the_library(cells: list[tuple[str, ...]]) -> str:
 def _write_csv(lines: int) -> dict[str, Writes]:
     written = CSV.write(ordered(lines)).decode()
     cells = [tuple(record) for record in csv.reader(io.StringIO(written, newline=""))]
-    return {"csv, only writing down cells": lambda: _csv_by_the_library(cells)}
+    return {f"{FLOOR} csv writing down cells": lambda: _csv_by_the_library(cells)}
+
+
+def _x12_cut_by_us(body: bytes) -> object:
+    return [list(one.body) for interchange in x12_syntax.read(body, x12_syntax.Issues()) for one in interchange.sets()]
+
+
+def _edifact_cut_by_us(body: bytes) -> object:
+    found = read_interchanges(body, EdifactIssues())
+    return [list(message.segments) for interchange in found for message in interchange.messages]
 
 
 def _x12_read_by_mock_edi(body: bytes) -> object:
@@ -289,7 +316,9 @@ X12 = Format(
     order="850",
     codec=X12Codec(X12Partner.model_validate({"our_id": US, "partner_id": THEM, "changed_balance": "follows"})),
     answering=_answer_in_x12,
-    readers={"mock-edi": _x12_read_by_mock_edi, "draftedi": draftedi.parse_edi_file, "pyx12": _read_by_pyx12},
+    readers={"mock-edi, one answer a line": _x12_read_by_mock_edi},
+    cutters={"draftedi, cuts": draftedi.parse_edi_file, "pyx12, cuts and counts": _read_by_pyx12},
+    cut=_x12_cut_by_us,
     floors={},
     writers=_write_x12,
 )
@@ -299,7 +328,9 @@ EDIFACT = Format(
     order="ORDERS",
     codec=EdifactCodec(EdifactPartner.model_validate({"our_id": US, "partner_id": THEM})),
     answering=_answer_in_edifact,
-    readers={"mock-edi": _edifact_read_by_mock_edi, "pydifact": _read_by_pydifact},
+    readers={"mock-edi, one answer a line": _edifact_read_by_mock_edi},
+    cutters={"pydifact, cuts": _read_by_pydifact},
+    cut=_edifact_cut_by_us,
     floors={},
     writers=_write_edifact,
 )
@@ -322,7 +353,9 @@ CXML = Format(
     ),
     answering=_answer_in_cxml,
     readers={},
-    floors={"lxml, only parsing": etree.fromstring},
+    cutters={},
+    cut=None,
+    floors={f"{FLOOR} lxml parsing": etree.fromstring},
     writers=_write_cxml,
 )
 CSV = Format(
@@ -332,7 +365,9 @@ CSV = Format(
     codec=CsvCodec(CsvPartner(buyer="shop")),
     answering=_answer_in_csv,
     readers={},
-    floors={"csv, only cutting cells": _read_by_csv},
+    cutters={},
+    cut=None,
+    floors={f"{FLOOR} csv cutting cells": _read_by_csv},
     writers=_write_csv,
 )
 FORMATS = (X12, EDIFACT, CXML, CSV)

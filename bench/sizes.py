@@ -41,7 +41,7 @@ class Size(Value):
     document_rounds: int
     document_seconds: float
     """Processor time of one turn."""
-    long_documents: tuple[int, ...] = (2_500, 5_000, 10_000)
+    long_documents: tuple[int, ...] = (1_250, 2_500, 5_000, 10_000)
     """Lines of the documents that time and memory are held against, rising."""
 
 
@@ -87,7 +87,7 @@ SMALL = Size(
     probes=50,
     probe_receipt=200,
     document_rounds=5,
-    document_seconds=0.2,
+    document_seconds=0.05,
 )
 FULL = Size(
     name="full",
@@ -107,7 +107,7 @@ FULL = Size(
     history=(1_000, 10_000, 100_000),
     probes=300,
     probe_receipt=1_000,
-    document_rounds=15,
-    document_seconds=1,
+    document_rounds=11,
+    document_seconds=0.06,
 )
 SIZES = {size.name: size for size in (TINY, SMALL, FULL)}

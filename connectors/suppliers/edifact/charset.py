@@ -75,6 +75,12 @@ def carries(charset: str, character: str) -> bool:
     return charset == "UNOY" or ord(character) < 256
 
 
+def _carries_all(charset: str, text: str) -> bool:
+    """Whether nothing of a text has to be looked at character by character: true of nearly all there are."""
+    allowed = _REPERTOIRES.get(charset)
+    return text.isascii() and text.isprintable() if allowed is None else allowed.issuperset(text)
+
+
 def exact(value: str, what: str, *, charset: str, most: int) -> str:
     """A value that means something only as it is: an identifier. Blank at its ends does not survive the way.
 
@@ -87,7 +93,7 @@ def exact(value: str, what: str, *, charset: str, most: int) -> str:
         raise Refused(f"{what} has {len(value)} characters, and EDIFACT carries {most}; give it a shorter one")
     if value != value.strip():
         raise Refused(f"{what} begins or ends with a blank, which EDIFACT does not keep; take it out")
-    for character in value:
+    for character in "" if _carries_all(charset, value) else value:
         if not carries(charset, character):
             raise Refused(
                 f"{what} holds {character!a}, which the partner's character set {charset} has not; change it, or "
@@ -101,7 +107,11 @@ def wording(value: str, charset: str) -> str:
 
     What remains becomes a full stop, so that nobody takes it for what was written.
     """
-    words = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if not value.isprintable():
+        value = "".join(c if c.isprintable() else " " for c in value)
+    words = " ".join(value.split())
+    if _carries_all(charset, words):
+        return words
     return "".join(_nearest(character, charset) for character in words)
 
 

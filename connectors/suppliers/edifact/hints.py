@@ -1,10 +1,8 @@
 """Messages that move nothing: invoices, stock and status reports, and whatever else a partner sends."""
 
-from collections.abc import Sequence
-
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import reference
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import free_text, name
 from connectors.words import plain_words
 from domain.supplier_events import Hint, SupplierEvent, Unmatched
@@ -24,7 +22,7 @@ _TOTALS = ("77", "9", "139", "86", "39")
 _LINES_TOLD = 5
 
 
-def read_hint(kind: str, segments: Sequence[Segment], issues: Issues) -> list[SupplierEvent]:
+def read_hint(kind: str, segments: Body, issues: Issues) -> list[SupplierEvent]:
     """What a message says that is not acted upon."""
     bgm = next((segment for segment in segments if segment.tag == "BGM"), Segment("BGM", []))
     number = name(reference(segments, "ON"), "our order number", issues)
@@ -42,14 +40,14 @@ def read_hint(kind: str, segments: Sequence[Segment], issues: Issues) -> list[Su
     return [Hint(po_number=number or None, what=plain_words(f"sent {known} ({said}). {details}"))]
 
 
-def _total(segments: Sequence[Segment]) -> str:
+def _total(segments: Body) -> str:
     amounts = {one.part(1): one.part(1, 2) for one in segments if one.tag == "MOA"}
     currency = next((one.part(1, 2) for one in segments if one.tag == "CUX"), "")
     total = next((amounts[code] for code in _TOTALS if code in amounts), "")
     return f"{total} {currency}".strip()
 
 
-def _status(segments: Sequence[Segment]) -> list[str]:
+def _status(segments: Body) -> list[str]:
     """Of the first lines: the item, its quantities and its status (STS or QVR)."""
     told: list[str] = []
     for segment in segments:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.syntax import Segment, read_segments
+from connectors.suppliers.edifact.syntax import Body, Segment, read_segments
 from connectors.words import LONGEST_NAME, plain_words
 
 MOST_MESSAGES = 1000
@@ -30,7 +30,7 @@ class Message(NamedTuple):
     """Such as ORDRSP (S009, 0065)."""
     version: tuple[str, ...]
     """Version, release and agency as UNH has them, such as D, 96A, UN."""
-    segments: list[Segment]
+    segments: Body
 
 
 class Interchange(NamedTuple):
@@ -57,15 +57,15 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
     segments, ends = read_segments(body, issues)
     if not ends:
         issues.note("the last segment does not end: the document may be cut off")
-    starts = [n for n, segment in enumerate(segments) if segment.tag == "UNB"]
+    starts = [n for n, tag in enumerate(segments.tags) if tag == "UNB"]
     if len(starts) > 1:
         issues.note(f"the document holds {len(starts)} interchanges; all are read")
     for start, end in zip(starts, [*starts[1:], len(segments)], strict=True):
-        found.append(_interchange(segments[start], segments[start + 1 : end], issues))
+        found.append(_interchange(segments[start], segments.part(start + 1, end), issues))
     messages = sum(len(interchange.messages) for interchange in found)
     if not messages:
         raise Undecodable("the interchange holds no message (no UNH)")
-    if not ends and any(segment.tag == "UNH" for segment in _after_last_unt(segments)):
+    if not ends and "UNH" in takewhile(lambda tag: tag != "UNT", reversed(segments.tags)):
         raise Undecodable("the document is cut off within a message; ask for it again")
     if messages > MOST_MESSAGES:
         raise Undecodable(f"the document holds more than {MOST_MESSAGES} messages")
@@ -74,11 +74,8 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
 
 def first_header(body: bytes) -> Interchange:
     """The first UNB of a document, for a word about a document that cannot be read otherwise. Raises: Undecodable."""
-    return _interchange(read_segments(body, Issues()).segments[0], [], Issues())
-
-
-def _after_last_unt(segments: Sequence[Segment]) -> Iterator[Segment]:
-    return takewhile(lambda segment: segment.tag != "UNT", reversed(segments))
+    segments = read_segments(body, Issues()).segments
+    return _interchange(segments[0], segments.part(0, 0), Issues())
 
 
 def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues) -> str:
@@ -94,23 +91,23 @@ def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues)
         "/".join((*one.sender, one.prepared, one.reference, *(message.reference for message in one.messages)))
         for one in interchanges
     ]
-    said = hashlib.sha256(repr([one.messages for one in interchanges]).encode(errors="replace"))
+    messages = [(one.kind, one.version, one.segments.text) for each in interchanges for one in each.messages]
+    said = hashlib.sha256(repr(messages).encode(errors="replace"))
     key = f"{'|'.join(parts)}/{said.hexdigest()[:16]}"
     if len(key) <= LONGEST_NAME and key.isprintable():
         return key
     return f"{plain_words(key)[:100]}/{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _interchange(unb: Segment, segments: Sequence[Segment], issues: Issues) -> Interchange:
+def _interchange(unb: Segment, segments: Body, issues: Issues) -> Interchange:
     reference = unb.part(5)
     messages = list(_messages(segments, issues))
-    trailers = [segment for segment in segments if segment.tag == "UNZ"]
-    if not trailers:
+    if "UNZ" not in segments.tags:
         issues.note("the interchange has no UNZ: it may be cut off")
     else:
-        groups = sum(segment.tag == "UNG" for segment in segments)
-        _check_count(trailers[0], groups or len(messages), "groups" if groups else "messages", issues)
-        _check_reference(trailers[0], reference, "UNB", issues)
+        trailer, groups = segments[segments.tags.index("UNZ")], segments.tags.count("UNG")
+        _check_count(trailer, groups or len(messages), "groups" if groups else "messages", issues)
+        _check_reference(trailer, reference, "UNB", issues)
     return Interchange(
         sender=Party(unb.part(2), unb.part(2, 2)),
         recipient=Party(unb.part(3), unb.part(3, 2)),
@@ -122,45 +119,45 @@ def _interchange(unb: Segment, segments: Sequence[Segment], issues: Issues) -> I
     )
 
 
-def _messages(segments: Sequence[Segment], issues: Issues) -> Iterator[Message]:
+def _messages(segments: Body, issues: Issues) -> Iterator[Message]:
     header: Segment | None = None
     group: Segment | None = None
-    inside: list[Segment] = []
+    inside: list[int] = []
     in_group = 0
-    for segment in segments:
-        match segment.tag:
+    for n, tag in enumerate(segments.tags):
+        match tag:
             case "UNH":
                 if header is not None:
                     issues.note(f"message {header.part(1)} has no UNT")
-                    yield _message(header, inside, issues)
-                header, inside = segment, []
+                    yield _message(header, segments.only(inside), issues)
+                header, inside = segments[n], []
                 in_group += 1
             case "UNT":
                 if header is None:
                     issues.note("a UNT stands outside a message")
                     continue
-                _check_count(segment, len(inside) + 2, "segments", issues)
-                _check_reference(segment, header.part(1), "UNH", issues)
-                yield _message(header, inside, issues)
+                _check_count(segments[n], len(inside) + 2, "segments", issues)
+                _check_reference(segments[n], header.part(1), "UNH", issues)
+                yield _message(header, segments.only(inside), issues)
                 header = None
             case "UNG":
-                group, in_group = segment, 0
+                group, in_group = segments[n], 0
             case "UNE":
-                _check_count(segment, in_group, "messages", issues)
+                _check_count(segments[n], in_group, "messages", issues)
                 if group is not None:
-                    _check_reference(segment, group.part(5), "UNG", issues)
+                    _check_reference(segments[n], group.part(5), "UNG", issues)
             case "UNZ":
                 pass
             case _ if header is not None:
-                inside.append(segment)
+                inside.append(n)
             case _:
-                issues.note(f"a segment {segment.tag[:10]!r} stands outside a message")
+                issues.note(f"a segment {tag[:10]!r} stands outside a message")
     if header is not None:
         issues.note(f"message {header.part(1)} has no UNT: it may be cut off")
-        yield _message(header, inside, issues)
+        yield _message(header, segments.only(inside), issues)
 
 
-def _message(header: Segment, inside: list[Segment], issues: Issues) -> Message:
+def _message(header: Segment, inside: Body, issues: Issues) -> Message:
     kind = header.part(2).upper()
     if not kind:
         issues.note("a message does not say of which type it is (UNH)")

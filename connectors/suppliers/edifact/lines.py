@@ -1,10 +1,11 @@
 """The lines of ORDRSP, DESADV and RECADV: where each begins and ends, and which of ours it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.partner import EdifactPartner
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import line_number, name
 from domain.supplier_events import LineRef
 
@@ -12,21 +13,33 @@ POTENTIAL, SUBSTITUTED_BY, SUBSTITUTE_FOR = "2", "3", "4"
 """PIA 4347: the numbers are those of a possible substitute, of the substitute, of what it replaces."""
 
 
-def blocks(segments: Sequence[Segment], issues: Issues) -> tuple[list[Segment], list[list[Segment]]]:
-    """The header, and for each LIN what belongs to it. The summary after UNS belongs to neither, as do sub-lines."""
-    header: list[Segment] = []
-    lines: list[list[Segment]] = []
-    current = header
-    for segment in segments:
-        if segment.tag == "UNS":
-            break
-        if segment.tag == "LIN":
-            current = [segment]
-            if not is_sub_line(segment, issues):
-                lines.append(current)
-        else:
-            current.append(segment)
-    return header, lines
+class Blocks:
+    """For each LIN what belongs to it, cut when it is looked at."""
+
+    __slots__ = ("_body", "_bounds")
+
+    def __init__(self, body: Body, bounds: Sequence[tuple[int, int]]) -> None:
+        """`bounds` is where each begins and ends."""
+        self._body = body
+        self._bounds = bounds
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._bounds)
+
+    def __iter__(self) -> Iterator[list[Segment]]:
+        """One after the other."""
+        for start, stop in self._bounds:
+            yield list(self._body.part(start, stop))
+
+
+def blocks(body: Body, issues: Issues) -> tuple[list[Segment], Blocks]:
+    """The header, and the lines. The summary after UNS belongs to neither, as do sub-lines."""
+    tags = body.tags
+    end = tags.index("UNS") if "UNS" in tags else len(tags)
+    starts = [*(n for n, tag in enumerate(tags[:end]) if tag == "LIN"), end]
+    lines = [(start, stop) for start, stop in pairwise(starts) if not is_sub_line(body[start], issues)]
+    return list(body.part(0, starts[0])), Blocks(body, lines)
 
 
 def is_sub_line(lin: Segment, issues: Issues) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import is_sub_line, line_ref, reference
 from connectors.suppliers.edifact.partner import EdifactPartner
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import day, name, quantity
 from connectors.words import plain_words
 from domain.supplier_events import (
@@ -51,9 +51,7 @@ _HERE = ("67", "69", "17", "132", "358", "35", "2")
 """DTM 2005 of the day on which goods are here, when the profile's own are not stated."""
 
 
-def read_notice(
-    segments: Sequence[Segment], message: str, partner: EdifactPartner, issues: Issues
-) -> list[SupplierEvent]:
+def read_notice(segments: Body, message: str, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one DESADV: a ship notice for each order.
 
     Args:
@@ -91,9 +89,7 @@ def read_notice(
     return [*events, *_told(f"DESADV {shipment}", unread, found=bool(events))]
 
 
-def read_receipt(
-    segments: Sequence[Segment], message: str, partner: EdifactPartner, issues: Issues
-) -> list[SupplierEvent]:
+def read_receipt(segments: Body, message: str, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one RECADV from whoever runs our warehouse: what arrived of each order, by condition.
 
     194 is what was received and accepted, 195 what was received and not; without these 48 is what was received.
@@ -139,7 +135,7 @@ def _told(said: str, unread: dict[str, list[str]], *, found: bool) -> list[Unmat
     return told
 
 
-def _with_orders(segments: Sequence[Segment], issues: Issues) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
+def _with_orders(segments: Body, issues: Issues) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
     """The header, and each line with the order it is of, if it or its package (CPS) names one."""
     header: list[Segment] = []
     lines: list[tuple[str, list[Segment]]] = []

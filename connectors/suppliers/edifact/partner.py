@@ -244,12 +244,12 @@ class EdifactPartner(ConnectorConfig):
         pieces = _PIECES if self.unit in _PIECES else frozenset[str]()
         return (pieces if self.same_units is None else self.same_units) | {self.unit}
 
-    @property
+    @cached_property
     def our_item_qualifiers(self) -> frozenset[str]:
         """By which their messages may name our item number."""
         return frozenset({"IN", "BP", self.our_item_qualifier}) - {self.their_item_qualifier}
 
-    @property
+    @cached_property
     def their_item_qualifiers(self) -> frozenset[str]:
         """By which their messages may name their own."""
         return frozenset({"SA", "VP", "VN", self.their_item_qualifier}) - {self.our_item_qualifier}

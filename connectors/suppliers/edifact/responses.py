@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.lines import blocks, line_ref, reference, substitute
+from connectors.suppliers.edifact.lines import Blocks, blocks, line_ref, reference, substitute
 from connectors.suppliers.edifact.partner import EdifactPartner, LineMeaning, Meaning
-from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
 from connectors.words import plain_words
 from domain.supplier_events import (
@@ -68,11 +68,43 @@ class _Dates(NamedTuple):
         return self if self.deliver_on or self.ship_on else other
 
 
+_NO_DATES = _Dates()
+
+
 class _Part(NamedTuple):
-    """Quantities that stand together, by 6063, and the dates that follow them."""
+    """Quantities that stand together, by 6063, and the days that follow them; None if no DTM does."""
 
     quantities: dict[str, Decimal]
-    dates: list[Segment]
+    dates: _Dates | None
+
+
+class _Stated(NamedTuple):
+    """A part of the answer to a line."""
+
+    status: SplitStatus
+    units: Decimal
+    dates: _Dates = _NO_DATES
+
+
+class _Said(NamedTuple):
+    """What a line says of all its parts."""
+
+    unit_price: Decimal | None
+    reason: str
+    instead: str | None
+
+    def split(self, part: _Stated) -> Split:
+        """A part, with this."""
+        substituted = self.instead is not None and part.status is SplitStatus.ACCEPTED
+        return Split(
+            status=SplitStatus.SUBSTITUTED if substituted else part.status,
+            quantity=part.units,
+            ship_on=part.dates.ship_on,
+            deliver_on=part.dates.deliver_on,
+            unit_price=self.unit_price,
+            substitute=self.instead if substituted else None,
+            reason=self.reason,
+        )
 
 
 class _Line(NamedTuple):
@@ -101,7 +133,7 @@ class _Line(NamedTuple):
         return not any(split.status is SplitStatus.ACCEPTED for split in self.answer.splits)
 
 
-def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
+def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one ORDRSP."""
     header, lines = blocks(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
@@ -152,7 +184,7 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
     return events
 
 
-def _order(header: Sequence[Segment], lines: Sequence[Sequence[Segment]], issues: Issues) -> tuple[str, int | None]:
+def _order(header: Sequence[Segment], lines: Blocks, issues: Issues) -> tuple[str, int | None]:
     """The order's number, and which change of it is answered, if one is named."""
     named = reference(header, "ON")
     if not named:
@@ -203,31 +235,25 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     _note_left_out(block, partner, issues)
     parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
-    splits = _splits(meaning, parts, dates, partner, issues)
-    reason = plain_words(free_text(block))
     unit_price = next(
         (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
     )
-    instead = substitute(block, issues)
-    told: list[Split] = []
-    for split in splits:
-        changed: dict[str, object] = {"unit_price": unit_price, "reason": reason}
-        if instead and split.status is SplitStatus.ACCEPTED:
-            changed |= {"status": SplitStatus.SUBSTITUTED, "substitute": instead}
-        told.append(split.model_copy(update=changed))
-    if not told and meaning is LineMeaning.BY_QUANTITY and not unreadable:
+    said = _Said(unit_price, plain_words(free_text(block)), substitute(block, issues))
+    splits = tuple(said.split(part) for part in _stated(meaning, parts, dates, partner))
+    if not splits and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
-    first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
-    whole = _Dates() if told or unreadable else first
+    whole = _NO_DATES
+    if not splits and not unreadable:
+        whole = next((part.dates for part in parts if part.dates), _NO_DATES).otherwise(dates)
     return _Line(
         answer=AckLine(
             line=line_ref(block, partner, issues),
-            splits=tuple(told),
+            splits=splits,
             ship_on=whole.ship_on,
             deliver_on=whole.deliver_on,
         ),
         meaning=meaning,
-        unreadable=unreadable and not told,
+        unreadable=unreadable and not splits,
     )
 
 
@@ -236,26 +262,29 @@ def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) ->
 
     No parts, and true, if a quantity that counts cannot be read: what the others say is then not the whole answer.
     """
-    parts: list[_Part] = []
+    found: list[tuple[dict[str, Decimal], list[Segment]]] = []
     before: list[Segment] = []
     counts = {_ORDERED, *partner.confirmed_quantities, *partner.backordered_quantities}
     unreadable = False
     for segment in block:
         if segment.tag == "QTY":
-            if not parts or parts[-1].dates:
-                parts.append(_Part({}, []))
-            if segment.part(1) not in counts:
+            if not found or found[-1][1]:
+                found.append(({}, []))
+            quantities, code = found[-1][0], segment.part(1)
+            if code not in counts:
                 continue
             units = quantity(segment, partner.units, issues)
             if units is None:
                 unreadable = True
                 continue
-            quantities = parts[-1].quantities
-            total = quantities.get(segment.part(1), Decimal(0)) + units
-            quantities[segment.part(1)] = min(total, MOST_UNITS)
+            quantities[code] = min(quantities[code] + units, MOST_UNITS) if code in quantities else units
         elif segment.tag == "DTM":
-            (parts[-1].dates if parts else before).append(segment)
-    return ([] if unreadable else parts), _dates(before, partner, issues), unreadable
+            (found[-1][1] if found else before).append(segment)
+    of_line = _dates(before, partner, issues)
+    if unreadable:
+        return [], of_line, True
+    parts = [_Part(stated, _dates(dates, partner, issues) if dates else None) for stated, dates in found]
+    return parts, of_line, False
 
 
 def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
@@ -273,52 +302,47 @@ def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Is
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:
+    if not segments:
+        return _NO_DATES
+    stated = {one.part(1): one for one in reversed(segments)}
     found: list[date | None] = []
     for qualifiers in (partner.delivery_dates, partner.ship_dates):
-        stated = {one.part(1): one for one in reversed(segments) if one.part(1) in qualifiers}
         chosen = next((stated[qualifier] for qualifier in qualifiers if qualifier in stated), None)
         found.append(None if chosen is None else day(chosen, partner.unknown_dates, issues))
     return _Dates(*found)
 
 
-def _splits(
-    meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner, issues: Issues
-) -> list[Split]:
+def _stated(
+    meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner
+) -> list[_Stated]:
     """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
     ordered = next((part.quantities[_ORDERED] for part in parts if _ORDERED in part.quantities), None)
     if meaning in {LineMeaning.REFUSED, LineMeaning.DELETED}:
-        return [Split(status=SplitStatus.REJECTED, quantity=ordered or Decimal(0))]
-    stated = [code for code in partner.confirmed_quantities if any(code in part.quantities for part in parts)]
-    late = [code for code in partner.backordered_quantities if any(code in part.quantities for part in parts)]
-    if not stated and not late:
-        stated = [_ORDERED]
-    splits: list[Split] = []
+        return [_Stated(SplitStatus.REJECTED, ordered or Decimal(0))]
+    codes = {code for part in parts for code in part.quantities}
+    late = [code for code in partner.backordered_quantities if code in codes]
+    confirmed = next((code for code in partner.confirmed_quantities if code in codes), None if late else _ORDERED)
+    stated: list[_Stated] = []
     for part in parts:
-        dates = _dates(part.dates, partner, issues).otherwise(of_line)
-        for code in stated[:1]:
-            if part.quantities.get(code):
-                splits.append(_split(SplitStatus.ACCEPTED, part.quantities[code], dates))
+        dates = (part.dates or _NO_DATES).otherwise(of_line)
+        if confirmed and (units := part.quantities.get(confirmed)):
+            stated.append(_Stated(SplitStatus.ACCEPTED, units, dates))
         for code in late:
-            if part.quantities.get(code):
-                splits.append(_backordered(part.quantities[code], dates, partner))
-    said = any(code in part.quantities for part in parts for code in [*stated[:1], *late])
-    rest = (ordered or Decimal(0)) - sum((split.quantity for split in splits), start=Decimal(0))
-    if said and not stated and rest > 0:  # only what is late was stated: the rest comes as asked
+            if units := part.quantities.get(code):
+                stated.append(_backordered(units, dates, partner))
+    if not late and confirmed not in codes:
+        return stated
+    rest = (ordered or Decimal(0)) - sum((one.units for one in stated), start=Decimal(0))
+    if not confirmed and rest > 0:  # only what is late was stated: the rest comes as asked
         first = next(part for part in parts if _ORDERED in part.quantities)
-        splits.insert(0, _split(SplitStatus.ACCEPTED, rest, _dates(first.dates, partner, issues).otherwise(of_line)))
-    elif said and (rest > 0 or not splits):
+        stated.insert(0, _Stated(SplitStatus.ACCEPTED, rest, (first.dates or _NO_DATES).otherwise(of_line)))
+    elif rest > 0 or not stated:
         short = SplitStatus.BACKORDERED if partner.short == "backordered" and rest > 0 else SplitStatus.REJECTED
-        splits.append(Split(status=short, quantity=max(rest, Decimal(0))))
-    return splits
+        stated.append(_Stated(short, max(rest, Decimal(0))))
+    return stated
 
 
-def _split(status: SplitStatus, units: Decimal, dates: _Dates) -> Split:
-    return Split(status=status, quantity=units, ship_on=dates.ship_on, deliver_on=dates.deliver_on)
-
-
-def _backordered(units: Decimal, dates: _Dates, partner: EdifactPartner) -> Split:
+def _backordered(units: Decimal, dates: _Dates, partner: EdifactPartner) -> _Stated:
     dated = dates.deliver_on or dates.ship_on
     follows = partner.backorders == "follow" or (partner.backorders == "follow if dated" and dated)
-    if follows:
-        return _split(SplitStatus.BACKORDERED, units, dates)
-    return Split(status=SplitStatus.REJECTED, quantity=units)
+    return _Stated(SplitStatus.BACKORDERED, units, dates) if follows else _Stated(SplitStatus.REJECTED, units)

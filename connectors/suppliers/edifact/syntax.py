@@ -5,7 +5,7 @@ byte-order mark, lines wrapped inside segments, a missing terminator, a wrongly 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
@@ -50,10 +50,68 @@ class Segment(NamedTuple):
         return components[component - 1].strip()
 
 
+class Body:
+    """Segments, each cut when it is looked at.
+
+    An answer of 10,000 lines has 60,000 of them, and each is many lists once it is cut. As texts they take little
+    memory; and the garbage collector, which goes through such lists again and again, has nothing to do with them.
+    """
+
+    __slots__ = ("_delimiters", "_texts", "tags")
+
+    def __init__(self, texts: list[str], delimiters: Delimiters, tags: list[str] | None = None) -> None:
+        """Segments uncut, with what separates in them; `tags` is the tag of each, where that is known."""
+        self._texts = texts
+        self._delimiters = delimiters
+        self.tags = list(map(self._tag, texts)) if tags is None else tags
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[Segment]:
+        """One after the other."""
+        return map(self._cut, self._texts)
+
+    def __getitem__(self, n: int) -> Segment:
+        """That one."""
+        return self._cut(self._texts[n])
+
+    @property
+    def text(self) -> str:
+        """What they say, by which one body is known from another."""
+        return "\n".join(self._texts)
+
+    def part(self, start: int, stop: int) -> "Body":
+        """Some of them, uncut."""
+        return Body(self._texts[start:stop], self._delimiters, self.tags[start:stop])
+
+    def only(self, chosen: Sequence[int]) -> "Body":
+        """Those, uncut."""
+        return Body([self._texts[n] for n in chosen], self._delimiters, [self.tags[n] for n in chosen])
+
+    def _tag(self, text: str) -> str:
+        release = self._delimiters.release
+        if release and release in text:
+            return self._cut(text).tag
+        return text.partition(self._delimiters.element)[0].partition(self._delimiters.component)[0].strip()
+
+    def _cut(self, text: str) -> Segment:
+        component, element, _, release, _ = self._delimiters
+        if release and release in text:
+            elements = [
+                [_plain(part, release) for part in _split(whole, component, release)]
+                for whole in _split(text, element, release)
+            ]
+        else:
+            elements = [whole.split(component) for whole in text.split(element)]
+        return Segment(elements[0][0].strip(), elements[1:])
+
+
 class Segments(NamedTuple):
     """A document cut into segments, of which the first is UNB."""
 
-    segments: list[Segment]
+    segments: Body
     ends: bool
     """False: the last segment has no terminator."""
 
@@ -75,8 +133,8 @@ def read_segments(body: bytes, issues: Issues) -> Segments:
         delimiters = delimiters._replace(terminator="\n")
     if text.count(delimiters.terminator) > MOST_SEGMENTS:
         raise Undecodable(f"the document has more than {MOST_SEGMENTS} segments")
-    segments = list(_cut(text, delimiters, issues))
-    if not segments or segments[0].tag != "UNB":
+    segments = Body(list(_texts(text, delimiters, issues)), delimiters)
+    if segments.tags[:1] != ["UNB"]:
         raise Undecodable("the document does not start with a UNB that can be read")
     return Segments(segments, ends=text.rstrip().endswith(delimiters.terminator.strip()))
 
@@ -96,24 +154,17 @@ def _delimiters(text: str) -> tuple[Delimiters, str]:
     return (_LEVEL_B if text.startswith("UNB\x1d") else STANDARD), text
 
 
-def _cut(text: str, delimiters: Delimiters, issues: Issues) -> Iterator[Segment]:
+def _texts(text: str, delimiters: Delimiters, issues: Issues) -> Iterator[str]:
+    """The text of each segment."""
     release, terminator = delimiters.release, delimiters.terminator
     released = bool(release) and release in text
-    pieces = _split(text, terminator, release) if released else text.split(terminator)
-    for piece in pieces:
+    for piece in _split(text, terminator, release) if released else text.split(terminator):
         segment = piece.strip()
         if "\n" in segment or "\r" in segment:
             issues.note("lines are broken within segments; they are joined")
             segment = _BREAKS.sub("", segment)
-        if released and release in segment:
-            elements = [
-                [_plain(part, release) for part in _split(element, delimiters.component, release)]
-                for element in _split(segment, delimiters.element, release)
-            ]
-        else:
-            elements = [element.split(delimiters.component) for element in segment.split(delimiters.element)]
         if segment:
-            yield Segment(elements[0][0].strip(), elements[1:])
+            yield segment
 
 
 def _split(text: str, mark: str, release: str) -> list[str]:
@@ -163,4 +214,4 @@ _TO_RELEASE = str.maketrans({mark: f"?{mark}" for mark in "+:'?"})
 
 
 def _released(value: str) -> str:
-    return value.translate(_TO_RELEASE)
+    return value if value.isalnum() else value.translate(_TO_RELEASE)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from connectors.suppliers.edifact.interchange import Interchange, Message
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.syntax import Segment, written
+from connectors.suppliers.edifact.syntax import Body, written
 from connectors.words import plain_words
 from domain.supplier_events import SupplierEvent, SyntaxAck, Unmatched
 
@@ -49,7 +49,7 @@ _ERRORS = {
 """Of 0085, those that are met."""
 
 
-def read_report(segments: Sequence[Segment], issues: Issues) -> list[SupplierEvent]:
+def read_report(segments: Body, issues: Issues) -> list[SupplierEvent]:
     """The events of one CONTRL."""
     uci = next((segment for segment in segments if segment.tag == "UCI"), None)
     reference = uci.part(1) if uci else ""
@@ -72,7 +72,7 @@ def _is_control_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 14 and int(text) <= _LARGEST_CONTROL_NUMBER
 
 
-def _errors(segments: Sequence[Segment]) -> Iterator[tuple[str, str]]:
+def _errors(segments: Body) -> Iterator[tuple[str, str]]:
     """Each error code, after the place that it is named for, in words."""
     places = {"UCI": (5, "the interchange"), "UCM": (4, "the message"), "UCS": (2, "segment "), "UCD": (1, "element ")}
     for segment in segments:

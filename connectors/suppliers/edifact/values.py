@@ -16,6 +16,9 @@ MOST_UNITS = Decimal(10_000_000)
 
 _NUMBER = re.compile(r"\d{1,15}(?:[.,]\d{0,6})?", re.ASCII)
 _LONGEST_NUMBER = 22
+_LONGEST_DATE = 35
+"""Characters of 2380."""
+
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _INSTANT = re.compile(r"(\d+)(?:[+-]\d+|[A-Z]{3})?", re.ASCII)
 """Digits, and a zone in formats 303 and 304."""
@@ -95,7 +98,10 @@ def day(segment: Segment, unknown: Iterable[date], issues: Issues) -> date | Non
     return None if found in unknown else found
 
 
+@lru_cache(maxsize=4096)
 def _day(value: str, form: str) -> date:
+    if len(value) > _LONGEST_DATE:
+        raise ValueError(value)
     if form in _PERIODS:
         first, mark, last = value.partition("-")
         return _day(last if mark else first[len(first) // 2 :], _PERIODS[form])

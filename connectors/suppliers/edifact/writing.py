@@ -1,7 +1,7 @@
 """ORDERS and ORDCHG, written to the limits of D.96A, which later directories only widen."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from decimal import Decimal
 
 from connectors.errors import Refused, Unsupported
@@ -51,13 +51,13 @@ def interchange(messages: Sequence[str], count: int, partner: EdifactPartner, id
     if len(reference) > _CONTROL_DIGITS:
         raise Refused(f"control number {reference} has more than {_CONTROL_DIGITS} digits; begin anew at 1")
     at = ids.written_at.astimezone(UTC)
-    day = f"{at:%Y%m%d}" if partner.syntax_version >= 4 else f"{at:%y%m%d}"
+    day = _day(at) if partner.syntax_version >= 4 else _day(at)[2:]
     unb = written(
         "UNB",
         (partner.charset, str(partner.syntax_version)),
         (partner.our_id, partner.our_qualifier),
         (partner.partner_id, partner.partner_qualifier),
-        (day, f"{at:%H%M}"),
+        (day, f"{at.hour:02d}{at.minute:02d}"),
         reference,
         "",
         partner.application_reference,
@@ -82,15 +82,15 @@ def written_request(request: Request, partner: EdifactPartner, ids: WireIds) -> 
 
 def _body(request: Request, partner: EdifactPartner, ids: WireIds) -> Iterator[str]:
     number = exact(request.po_number, "the order number", charset=partner.charset, most=_IDENTIFIER)
-    today = ids.written_at.astimezone(UTC).strftime("%Y%m%d")
+    today = _day(ids.written_at.astimezone(UTC))
     match request:
         case Place():
             dates = {line.wanted_on for line in request.lines}
             wanted = dates.pop() if len(dates) == 1 else None
             yield written("BGM", "220", number, "9")
-            yield written("DTM", ("137", request.ordered_on.strftime("%Y%m%d"), "102"))
+            yield written("DTM", ("137", _day(request.ordered_on), "102"))
             if wanted:
-                yield written("DTM", ("2", f"{wanted:%Y%m%d}", "102"))
+                yield written("DTM", ("2", _day(wanted), "102"))
             yield from _words(partner.terms_qualifier, request.terms, partner)
             yield from _parties(partner)
             yield from _currency(request, partner)
@@ -193,8 +193,13 @@ def _line(line: OrderLine, action: str, partner: EdifactPartner) -> Iterator[str
             raise Refused(f"{what}: a quantity of {line.quantity} cannot be written")
         yield written("QTY", ("21", str(line.quantity), partner.unit))
     if line.wanted_on is not None:
-        yield written("DTM", ("2", f"{line.wanted_on:%Y%m%d}", "102"))
+        yield written("DTM", ("2", _day(line.wanted_on), "102"))
     yield written("PRI", (partner.price_qualifier, _price(line.unit_price, what)))
+
+
+def _day(day: date) -> str:
+    """As format 102 has it (2379)."""
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 def _price(price: Decimal, what: str) -> str:

@@ -9,7 +9,7 @@ it then stands: its revision is `AS_IT_STANDS`, since no later one can have over
 from collections.abc import Sequence
 from typing import Final
 
-from connectors.suppliers.x12.line_answers import LineReader, Loop, header_dates, loops
+from connectors.suppliers.x12.line_answers import LineReader, Loop, Loops, header_dates, loops
 from connectors.suppliers.x12.partner import ChangeMeaning, LineMeaning, OrderMeaning
 from connectors.suppliers.x12.reading import PO1, POC, Dates, Place, Reading, Unreadable, said
 from connectors.suppliers.x12.syntax import Segment
@@ -43,14 +43,13 @@ def order_answer(reading: Reading) -> list[SupplierEvent]:
     if meaning is OrderMeaning.REFUSED and not _rejects_all(reading, lines):
         reading.issue(f"refuses the order ({code}), and accepts lines of it: the lines are taken to hold")
         meaning = OrderMeaning.LINES
-    detailed = any(loop.has("ACK", "SCH") for loop in lines)
     match meaning:
         case OrderMeaning.REFUSED:
             reason = plain_words("; ".join(dict.fromkeys([words, *_reasons(lines)])).strip("; "))
             return [_order_ack(reading, bak, po_number, reason=reason or f"code {code}", accepted=False)]
         case OrderMeaning.UNCLEAR:
             return [reading.unmatched(po_number, f"answers {po_number} with {code[:10]!r}: ask what it means. {words}")]
-        case OrderMeaning.HELD if not detailed:
+        case OrderMeaning.HELD if not any(loop.has("ACK", "SCH") for loop in lines):
             return [reading.unmatched(po_number, f"holds {po_number}: ask why, and until when. {words}")]
         case OrderMeaning.LINES if not lines and code != "AE":
             return [reading.unmatched(po_number, f"changes {po_number} ({code}), and names no line: ask which")]
@@ -118,9 +117,7 @@ def _own_change(reading: Reading, bca: Segment, po_number: str) -> list[Supplier
     return [*events, *_told(reading, po_number, problems)]
 
 
-def _verdict(
-    reading: Reading, code: str, lines: Sequence[Loop], days: Dates
-) -> tuple[ChangeVerdict, list[AckLine], list[str]]:
+def _verdict(reading: Reading, code: str, lines: Loops, days: Dates) -> tuple[ChangeVerdict, list[AckLine], list[str]]:
     """What became of a change, with the lines as they now stand and what of them cannot be read."""
     meaning = reading.partner.change_meaning(code)
     simple = {
@@ -165,7 +162,7 @@ def _standing(reading: Reading, line: LineReader, loop: Loop) -> AckLine | None:
             raise Unreadable(f"{line.where}: its deletion is answered with {'+'.join(line.codes)}: is it deleted?")
 
 
-def _withdraws_all(reading: Reading, lines: Sequence[Loop]) -> bool:
+def _withdraws_all(reading: Reading, lines: Loops) -> bool:
     """Every line is rejected, and not because we asked something of that line."""
     return (
         bool(lines)
@@ -175,7 +172,7 @@ def _withdraws_all(reading: Reading, lines: Sequence[Loop]) -> bool:
 
 
 def _answered(
-    reading: Reading, lines: Sequence[Loop], place: Place, days: Dates, *, restated: bool
+    reading: Reading, lines: Loops, place: Place, days: Dates, *, restated: bool
 ) -> tuple[list[AckLine], list[str]]:
     """The lines that say more than "as ordered", and what cannot be read."""
     known: list[AckLine] = []
@@ -227,11 +224,11 @@ def _rejected(reading: Reading, loop: Loop) -> bool:
     return all(_rejects(reading, segment.at(1)) for segment in loop.rest if segment.tag == "ACK")
 
 
-def _rejects_all(reading: Reading, lines: Sequence[Loop]) -> bool:
+def _rejects_all(reading: Reading, lines: Loops) -> bool:
     return all(_rejected(reading, loop) for loop in lines)
 
 
-def _reasons(lines: Sequence[Loop]) -> list[str]:
+def _reasons(lines: Loops) -> list[str]:
     """What lines say to people: each once, the first few."""
     words = dict.fromkeys(said(loop.rest) for loop in lines)
     return list(filter(None, words))[:MOST_TOLD]

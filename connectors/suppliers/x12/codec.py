@@ -23,7 +23,7 @@ from connectors.suppliers.x12.hints import invoice, order_status, stock
 from connectors.suppliers.x12.partner import X12Partner
 from connectors.suppliers.x12.reading import Reading, Unreadable
 from connectors.suppliers.x12.ship_notices import ship_notice
-from connectors.suppliers.x12.syntax import Interchange, Issues, TransactionSet, read
+from connectors.suppliers.x12.syntax import Body, Interchange, Issues, TransactionSet, read
 from connectors.suppliers.x12.syntax_answers import functional, of_interchange
 from connectors.suppliers.x12.wire import CONTENT_TYPE
 from connectors.suppliers.x12.writing import file_name, written
@@ -152,7 +152,9 @@ class X12Codec:
 
     def _read_answers(self, interchange: Interchange, found: _Read, issues: Issues) -> int:
         """TA1 segments. Returns how many were understood."""
-        reading = Reading(self._partner, TransactionSet("TA1", interchange.control, []), issues)
+        if not interchange.answers:
+            return 0
+        reading = Reading(self._partner, TransactionSet("TA1", interchange.control, Body([], [], "")), issues)
         for ta1 in interchange.answers:
             try:
                 found.events.append(of_interchange(reading, ta1))
@@ -188,7 +190,7 @@ def _dedupe_key(interchanges: list[Interchange], body: bytes) -> str:
     parts: list[str] = []
     said = hashlib.sha256()
     for interchange in interchanges:
-        said.update(repr((interchange.answers, [one.body for one in interchange.sets()])).encode(errors="replace"))
+        said.update(repr((interchange.answers, [one.body.text for one in interchange.sets()])).encode(errors="replace"))
         header = interchange.header
         sender, number = header.at(6), header.at(13)
         numbered = [sender, number, header.at(9) + header.at(10)]

@@ -15,11 +15,12 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from connectors.suppliers.x12.partner import LineMeaning
 from connectors.suppliers.x12.reading import NO_DATES, SAID_IN, Dates, Place, Reading, Unreadable, said
-from connectors.suppliers.x12.syntax import Segment
+from connectors.suppliers.x12.syntax import Body, Segment
 from connectors.words import plain_words
 from domain.supplier_events import AckLine, LineRef, Split, SplitStatus
 
@@ -37,8 +38,12 @@ _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
 
 
+_READ = frozenset({"ACK", "DTM", "SCH", "SLN", *SAID_IN})
+"""Segments of a line that say something of it, and where its components begin; the others are not even cut."""
+
+
 class Loop(NamedTuple):
-    """A PO1 or POC and what belongs to it."""
+    """A PO1 or POC, and what belongs to it and is read."""
 
     head: Segment
     rest: Sequence[Segment]
@@ -48,14 +53,33 @@ class Loop(NamedTuple):
         return any(segment.tag in tags for segment in self.rest)
 
 
-def loops(body: Sequence[Segment], tag: str) -> tuple[Sequence[Segment], list[Loop]]:
+class Loops:
+    """The lines of a set, each cut when it is looked at."""
+
+    __slots__ = ("_body", "_bounds")
+
+    def __init__(self, body: Body, bounds: Sequence[int]) -> None:
+        """`bounds` is where each begins, and behind them the end of the last."""
+        self._body = body
+        self._bounds = bounds
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._bounds) - 1
+
+    def __iter__(self) -> Iterator[Loop]:
+        """Cut one after the other."""
+        body, tags = self._body, self._body.tags
+        for start, stop in pairwise(self._bounds):
+            yield Loop(body[start], [body[n] for n in range(start + 1, stop) if tags[n] in _READ])
+
+
+def loops(body: Body, tag: str) -> tuple[list[Segment], Loops]:
     """The segments before the first line, and the lines; what comes from CTT on belongs to none."""
-    tags = [segment[0] for segment in body]
-    end = tags.index("CTT") if "CTT" in tags else len(body)
-    starts = [n for n, found in enumerate(tags[:end]) if found == tag]
-    ends = [*starts[1:], end][: len(starts)]
-    lines = [Loop(body[start], body[start + 1 : stop]) for start, stop in zip(starts, ends, strict=True)]
-    return body[: starts[0] if starts else end], lines
+    tags = body.tags
+    end = tags.index("CTT") if "CTT" in tags else len(tags)
+    bounds = [*(n for n, found in enumerate(tags[:end]) if found == tag), end]
+    return body.part(0, bounds[0]), Loops(body, bounds)
 
 
 class _Part(NamedTuple):
@@ -79,11 +103,13 @@ class LineReader:
         self.where = f"line {number[:20]}" if number else "a line without number"
         self._items = reading.items(head, place.items)
         self.ref: LineRef = reading.line(number, self._items, self.where)
-        self.unit = head.at(place.unit).split(">")[0].split(":")[0]
+        self.unit = head.at(place.unit).partition(">")[0].partition(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
-        self._dates = self._said_of_line().known_or(header_dates)
-        self._words = said(self._spoken)
+        self._dates = (
+            self._joined_dates(NO_DATES, self._before).known_or(header_dates) if self._before else header_dates
+        )
+        self._words = said(self._spoken) if self._spoken else ""
 
     def _sort(self, rest: Sequence[Segment]) -> None:
         """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it.
@@ -94,6 +120,7 @@ class LineReader:
         self._schedules: list[Segment] = []
         self._spoken: list[Segment] = []
         self._before: list[Segment] = []
+        """DTM segments before the first ACK."""
         dates = self._before
         for segment in rest:
             tag = segment[0]
@@ -104,9 +131,9 @@ class LineReader:
                 dates.append(segment)
             elif tag == "SCH":
                 self._schedules.append(segment)
-            elif tag in SAID_IN:
+            elif tag != "SLN":
                 self._spoken.append(segment)
-            elif tag == "SLN" and self._acks:
+            elif self._acks:
                 break
 
     @property
@@ -149,10 +176,6 @@ class LineReader:
             raise Unreadable(f"{self.where} restates no quantity")
         return _Part("", LineMeaning.ACCEPTED, ordered, NO_DATES)
 
-    def _said_of_line(self) -> Dates:
-        """DTM segments before the first ACK."""
-        return self._joined_dates(NO_DATES, self._before)
-
     def _joined_dates(self, dates: Dates, segments: Iterable[Segment]) -> Dates:
         for segment in segments:
             dates = dates.joined(self._reading.promised(segment.at(1), segment.at(2), self.where))
@@ -166,14 +189,12 @@ class LineReader:
         unit = ack.at(3)
         if unit and unit != self.unit:
             self._reading.same_unit(unit, self.where)
+        quantity = self._reading.quantity(ack.at(2), self.where)
+        dates = self._reading.promised(ack.at(4), ack.at(5), self.where)
+        if behind:
+            dates = self._joined_dates(dates, behind)
         items = self._reading.items(ack, 7)
-        return _Part(
-            code,
-            meaning,
-            self._reading.quantity(ack.at(2), self.where),
-            self._joined_dates(self._reading.promised(ack.at(4), ack.at(5), self.where), behind),
-            self._instead(items),
-        )
+        return _Part(code, meaning, quantity, dates, self._instead(items) if items else None)
 
     def _instead(self, items: dict[str, str]) -> str | None:
         """Of the items that an ACK names, the one that was not ordered, since many name what was ordered, too."""
@@ -291,7 +312,7 @@ class LineReader:
         if rejected:
             dates = NO_DATES
         code = f"code {part.code}" if part.code and status not in _DATED else ""
-        reason = "; ".join(filter(None, (part.reason, self._words, code)))
+        told = [words for words in (part.reason, self._words, code) if words]
         return Split(
             status=status,
             quantity=part.quantity or Decimal(0),
@@ -299,7 +320,7 @@ class LineReader:
             deliver_on=dates.deliver_on,
             unit_price=None if rejected or part.code == "IE" else self._price,
             substitute=part.substitute if status is SplitStatus.SUBSTITUTED else None,
-            reason=plain_words(reason) if reason else "",
+            reason=plain_words("; ".join(told)) if told else "",
         )
 
 

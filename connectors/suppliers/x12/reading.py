@@ -61,9 +61,10 @@ class Reading:
         """
         self.partner = partner
         self.body = current.body
-        self.fallback = plain_words(fallback)
+        self.fallback = fallback
         self._set = current
         self._issues = issues
+        self._dates: dict[tuple[str, str], Dates] = {}
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""
@@ -75,10 +76,9 @@ class Reading:
 
     def first(self, tag: str) -> Segment:
         """The first segment of a kind. Raises: Unreadable (there is none)."""
-        for segment in self.body:
-            if segment.tag == tag:
-                return segment
-        raise Unreadable(f"there is no {tag} segment; ask for it again")
+        if tag not in self.body.tags:
+            raise Unreadable(f"there is no {tag} segment; ask for it again")
+        return self.body[self.body.tags.index(tag)]
 
     def number(self, text: str) -> Decimal | None:
         """A number of type R, not negative; None if it is no such number."""
@@ -127,9 +127,11 @@ class Reading:
     def items(self, segment: Segment, start: int) -> dict[str, str]:
         """Item numbers by their qualifier, from the element of the first qualifier on."""
         found: dict[str, str] = {}
-        for n in range(start, len(segment) - 1, 2):
-            if named := self.name(segment.at(n + 1)):
-                found.setdefault(segment.at(n), named)
+        if len(segment) <= start + 1:
+            return found
+        for qualifier, item in zip(segment[start::2], segment[start + 1 :: 2], strict=False):
+            if named := self.name(item.strip()):
+                found.setdefault(qualifier.strip(), named)
         return found
 
     def ours(self, items: dict[str, str]) -> str | None:
@@ -165,20 +167,30 @@ class Reading:
 
     def promised(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date of an answer as its qualifier has it; one that may be a promise, and cannot be placed, is told."""
-        placed = (self.partner.delivery_dates, self.partner.ship_dates, _NO_PROMISES)
-        if text and not any(qualifier in known for known in placed):
-            self.issue(f"{where}: {text[:40]!r} is left out: the profile does not know what {qualifier[:10]!r} dates")
-        return self.dates(qualifier, text, where)
+        found = self.dates(qualifier, text, where)
+        if text and found == NO_DATES:
+            placed = (self.partner.delivery_dates, self.partner.ship_dates, _NO_PROMISES)
+            if not any(qualifier in known for known in placed):
+                told = f"the profile does not know what {qualifier[:10]!r} dates"
+                self.issue(f"{where}: {text[:40]!r} is left out: {told}")
+        return found
 
     def dates(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date as its qualifier has it; none if the qualifier is of no day of ours."""
         if not text:
             return NO_DATES
+        known = self._dates.get((qualifier, text))
+        if known is not None:
+            return known
         if qualifier in self.partner.delivery_dates:
-            return Dates(None, self.day(text, where))
-        if qualifier in self.partner.ship_dates:
-            return Dates(self.day(text, where), None)
-        return NO_DATES
+            found = Dates(None, self.day(text, where))
+        elif qualifier in self.partner.ship_dates:
+            found = Dates(self.day(text, where), None)
+        else:
+            return NO_DATES
+        if found != NO_DATES:
+            self._dates[qualifier, text] = found
+        return found
 
 
 class Dates(NamedTuple):

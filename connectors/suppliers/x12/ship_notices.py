@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from connectors.suppliers.x12.reading import MOST_UNITS, NO_DATES, Reading, Unreadable
 from connectors.suppliers.x12.syntax import Segment
+from connectors.words import plain_words
 from domain.supplier_events import Balance, LineRef, NoticeLine, NoticePurpose, ShipNotice, SupplierEvent
 
 _PURPOSES = {
@@ -189,10 +190,10 @@ def _shipment_id(reading: Reading, bsn: Segment) -> str:
         return named
     references = {
         segment.at(1): named
-        for segment in reversed(reading.body)
+        for segment in reversed(list(reading.body))
         if segment.tag == "REF" and (named := reading.name(segment.at(2)))
     }
-    instead = next((references[code] for code in _NAMES if code in references), reading.fallback)
+    instead = next((references[code] for code in _NAMES if code in references), plain_words(reading.fallback))
     reading.issue(f"the shipment has no number (BSN02); it is called {instead}")
     return instead
 

@@ -7,9 +7,10 @@ missing SE, GE, IEA, text around the interchange, several interchanges in a file
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
@@ -62,6 +63,44 @@ class Segment(tuple[str, ...]):
         return self[n].strip() if n < len(self) else ""
 
 
+class Body:
+    """The segments between ST and SE, each cut when it is looked at.
+
+    An answer of 10,000 lines has 30,000 of them. As texts they take a third of the memory; and the garbage collector,
+    which goes through everything that is cut again and again while more is made of it, has nothing to do with them.
+    """
+
+    __slots__ = ("_element", "_texts", "tags")
+
+    def __init__(self, texts: list[str], tags: list[str], element: str) -> None:
+        """Segments uncut, the tag of each, and what stands between elements."""
+        self._texts = texts
+        self.tags = tags
+        self._element = element
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[Segment]:
+        """One after the other."""
+        return (Segment(text.split(self._element)) for text in self._texts)
+
+    def __getitem__(self, n: int) -> Segment:
+        """That one."""
+        return Segment(self._texts[n].split(self._element))
+
+    @property
+    def text(self) -> str:
+        """What they say, by which one body is known from another."""
+        return "\n".join(self._texts)
+
+    def part(self, start: int, stop: int) -> list[Segment]:
+        """Some of them."""
+        element = self._element
+        return [Segment(text.split(element)) for text in self._texts[start:stop]]
+
+
 @dataclass(slots=True, eq=False)
 class TransactionSet:
     """ST to SE."""
@@ -70,8 +109,7 @@ class TransactionSet:
     """ST01, such as 855."""
     control: str
     """ST02."""
-    body: list[Segment]
-    """What is between ST and SE."""
+    body: Body
     faults: list[str] = field(default_factory=list[str])
     """Of its envelope, as AK502 counts them: 2 no SE, 3 SE02 differs, 4 SE01 differs, 7 no ST02."""
     cut_off: bool = False
@@ -199,7 +237,7 @@ class _Delimiters(NamedTuple):
 def _interchange(text: str, issues: Issues) -> Interchange:
     header, delimiters, rest = _header(text, issues)
     interchange = Interchange(header)
-    _fill(interchange, _segments(rest, delimiters, issues), issues)
+    _fill(interchange, _segments(rest, delimiters, issues), delimiters.element, issues)
     return interchange
 
 
@@ -233,7 +271,8 @@ def _header(text: str, issues: Issues) -> tuple[Segment, _Delimiters, str]:
     return header, _Delimiters(element, terminator), rest
 
 
-def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[Segment]:
+def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[str]:
+    """The text of each segment."""
     element, terminator = delimiters
     if terminator == "\n":
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -242,37 +281,36 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[Se
         piece = raw.strip(_BLANK)
         if "\n" not in piece and "\r" not in piece:
             if piece:
-                yield Segment(piece.split(element))
+                yield piece
             continue
         first, *lines = _LINE_ENDS.split(piece)
         joined = [first]
         for line in lines:
             if begins.match(line.lstrip(_BLANK)):
                 issues.add(f"the segment before {line.lstrip(_BLANK)[:3].rstrip(element)} has lost its terminator")
-                yield Segment("".join(joined).split(element))
+                yield "".join(joined)
                 joined = [line.lstrip(_BLANK)]
             else:  # the line end is one of a file that was cut into lines of one length
                 joined.append(line)
-        yield Segment("".join(joined).split(element))
+        yield "".join(joined)
 
 
-def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues) -> None:
+def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: Issues) -> None:
+    """Sort segments into groups and sets: by those of the envelope, each with what stands behind it."""
     group: Group | None = None
     current: TransactionSet | None = None
     ended = False
     parts = 0
-    for segment in segments:
-        tag = segment[0].strip()
-        if current is not None and tag not in _ENVELOPE:
-            current.body.append(segment)
-            continue
+    texts, tags = _to_the_end(found, element)
+    bounds = [*(n for n, tag in enumerate(tags) if tag.strip() in _ENVELOPE), len(texts)]
+    _outside(interchange, texts[: bounds[0]], element, issues)
+    for start, stop in pairwise(bounds):
+        segment = Segment(texts[start].split(element))
+        tag = tags[start].strip()
         parts += tag in {"ST", "GS"}
         if parts > MOST_SETS:
             raise Undecodable(f"an interchange holds more than {MOST_SETS} groups and sets; ask for it in parts")
-        if ended:
-            issues.add(f"text behind the IEA is left out, beginning with {segment[0][:20]!r}")
-            break
-        if tag in {"ST", "GS", "GE", "IEA"} and current is not None:
+        if tag != "SE" and current is not None:
             issues.add(f"{current} has no SE")
             current.faults.append("2")
             current = None
@@ -281,26 +319,27 @@ def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues)
                 issues.add(f"{segment.at(1)} {segment.at(2)} stands outside of any group (no GS)")
                 group = Group(Segment(("GS",)))
                 interchange.groups.append(group)
-            current = _opened(segment, group, issues)
-        elif tag == "SE" and current is not None:
+            body = Body(texts[start + 1 : stop], tags[start + 1 : stop], element)
+            current = _opened(segment, body, group, issues)
+            continue
+        if tag == "SE" and current is not None:
             _close(current, segment, issues)
             current = None
         elif tag == "SE":
             issues.add("an SE without ST is left out")
-        elif tag in {"GS", "GE", "IEA"}:
-            if tag == "GS":
-                group = Group(segment)
-                interchange.groups.append(group)
-            elif tag == "GE":
-                _close_group(group, segment, issues)
-                group = None
-            else:
-                _close_interchange(interchange, segment, issues)
-                ended = True
-        elif tag == "TA1":
-            interchange.answers.append(segment)
+        elif tag == "GS":
+            group = Group(segment)
+            interchange.groups.append(group)
+        elif tag == "GE":
+            _close_group(group, segment, issues)
+            group = None
         else:
-            issues.add(f"a segment outside of any set is left out: {segment[0][:20]!r}")
+            _close_interchange(interchange, segment, issues)
+            ended = True
+            if behind := next(found, ""):
+                issues.add(f"text behind the IEA is left out, beginning with {behind.partition(element)[0][:20]!r}")
+            break
+        _outside(interchange, texts[start + 1 : stop], element, issues)
     if current is not None:
         issues.add(f"the text ends without the SE of {current}")
         current.faults.append("2")
@@ -309,8 +348,30 @@ def _fill(interchange: Interchange, segments: Iterator[Segment], issues: Issues)
         issues.add(f"interchange {interchange.control} has no IEA")
 
 
-def _opened(segment: Segment, group: Group, issues: Issues) -> TransactionSet:
-    current = TransactionSet(segment.at(1), segment.at(2), [])
+def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str]]:
+    """All segments to the IEA, and the tag of each; what is behind it is not even looked at."""
+    texts: list[str] = []
+    tags: list[str] = []
+    for text in found:
+        texts.append(text)
+        tags.append(tag := text.partition(element)[0])
+        if tag.strip() == "IEA":
+            break
+    return texts, tags
+
+
+def _outside(interchange: Interchange, texts: Sequence[str], element: str, issues: Issues) -> None:
+    """What stands in no set: answers to interchanges of ours, and nothing else that can be read."""
+    for text in texts:
+        segment = Segment(text.split(element))
+        if segment.tag.strip() == "TA1":
+            interchange.answers.append(segment)
+        else:
+            issues.add(f"a segment outside of any set is left out: {segment.tag[:20]!r}")
+
+
+def _opened(segment: Segment, body: Body, group: Group, issues: Issues) -> TransactionSet:
+    current = TransactionSet(segment.at(1), segment.at(2), body)
     if not current.control:
         issues.add(f"a {current.code} has no control number (ST02)")
         current.faults.append("7")
@@ -355,7 +416,7 @@ def _count(said: str) -> int:
 
 def _has_its_end(current: TransactionSet) -> bool:
     """A set without SE at the end of the text is whole if the segment that closes its kind is there, and agrees."""
-    tags = [segment.tag for segment in current.body]
+    tags = current.body.tags
     if "AK9" in tags:
         return True
     if "CTT" not in tags:

@@ -5,7 +5,7 @@ and what became of it is written down (`record_send`, `give_up_change`; supplier
 """
 
 from ledger.answers import give_up_change, record_send
-from ledger.changes import plan_reduction, withdraw, withdraw_by_hand
+from ledger.changes import plan_addition, plan_reduction, withdraw, withdraw_by_hand
 from ledger.outbox import (
     PlannedLine,
     PlannedOperation,
@@ -20,6 +20,7 @@ __all__ = [
     "PlannedOperation",
     "StoredOperation",
     "give_up_change",
+    "plan_addition",
     "plan_place",
     "plan_reduction",
     "record_send",

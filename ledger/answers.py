@@ -190,9 +190,10 @@ async def note_reading(connection: Connection, locked: LockedOrder, word: Syntax
     said = f"document {word.control_number}" if row is None else f"{row[0]} revision {row[1]}"
     if word.accepted:
         return Effect(outcome=f"could read {said}")
+    anew = "refused" if locked.adds_lines else "withdraw"
     what = (
         f"{order.supplier_name} could not read {said} of {order.po_number}: {because}. It will not act on it. Correct "
-        "the partner's profile; then resolve with 'withdraw' to buy anew, or with 'acknowledged' if they take it."
+        f"the partner's profile; then resolve with '{anew}' to buy anew, or with 'acknowledged' if they take it."
     )
     return Effect(outcome=f"could not read {said}: {because}", incidents=(what,))
 

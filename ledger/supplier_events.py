@@ -75,11 +75,16 @@ async def _apply(
             return Effect(outcome="matches nothing on the order: recorded", incidents=(event.what,))
 
 
-# An answer is old when a later revision is agreed. While that one is only asked, or was refused, the order still is
-# what the answer is about: it crossed the question in the post.
+# An answer is old when a later revision is agreed that asked for less. While that one is only asked, or was refused, the
+# order still is what the answer is about: it crossed the question in the post. Nor do lines that were added change what
+# is said of the others.
 _AGREED_LATER = """
-    select exists (select from outbox where po_number = %s and revision > %s and kind <> 'place'
-                   and verdict in ('accepted', 'partly'))
+    select exists (
+        select from outbox o where o.po_number = %(po_number)s and o.revision > %(revision)s and o.kind <> 'place'
+        and o.verdict in ('accepted', 'partly') and (o.kind = 'cancel' or exists (
+            select from po_line_revision l join po_line_revision answered using (po_number, line_no)
+            where l.po_number = o.po_number and l.revision = o.revision and answered.revision = %(revision)s
+            and l.ordered < answered.ordered)))
 """
 _ANSWERED = """
     update outbox set answered_at = coalesce(answered_at, %s), verdict = coalesce(verdict, %s)
@@ -93,7 +98,8 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
     Of lines that it is asked to add it speaks by naming them, or by naming the revision that asks for them.
     """
     order = locked.order
-    row = await (await connection.execute(_AGREED_LATER, (order.po_number, ack.revision))).fetchone()
+    parts = {"po_number": order.po_number, "revision": ack.revision}
+    row = await (await connection.execute(_AGREED_LATER, parts)).fetchone()
     if row and row[0]:
         await mark_known(connection, order, at=at, supplier_order_no=ack.supplier_order_no)
         return Effect(outcome=f"answers revision {ack.revision}, and a later one is agreed: recorded, not applied")

@@ -323,6 +323,21 @@ async def test_an_answer_to_the_order_says_nothing_of_lines_it_does_not_name(sho
     assert (await shop.position("b")).claims[0].expected_on == day
 
 
+async def test_after_lines_were_added_the_supplier_still_speaks_of_the_others(shop: Any) -> None:
+    """Answers that name no revision are about the order as it was placed; less of it was never asked for."""
+    po_number = await asked(shop)
+    await hear(shop, answer(po_number, YES))
+    day = date(2026, 12, 9)
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 5, day)))
+    assert (await shop.position("a")).claims[0].expected_on == day
+    await shop.cancel("b")
+    await shop.cancel("c")
+    await sent(shop, await reduction(shop, po_number), TUESDAY)
+    await hear(shop, answer(po_number, YES, revision=2))
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3), line_no=2))
+    assert (await line(shop, po_number, 2)).open == 0
+
+
 async def test_a_share_cancelled_before_it_is_asked_for_is_not_asked_for(shop: Any) -> None:
     po_number = await confirmed(shop)
     await collected(shop, b=4, c=6)

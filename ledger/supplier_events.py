@@ -75,9 +75,9 @@ async def _apply(
             return Effect(outcome="matches nothing on the order: recorded", incidents=(event.what,))
 
 
-# An answer is old when a later revision is agreed that asked for less. While that one is only asked, or was refused, the
-# order still is what the answer is about: it crossed the question in the post. Nor do lines that were added change what
-# is said of the others.
+# An answer is old when a later revision is agreed that asked for less. While that one is only asked, or was refused,
+# the order still is what the answer is about: it crossed the question in the post. Nor do added lines change what is
+# said of the others.
 _AGREED_LATER = """
     select exists (
         select from outbox o where o.po_number = %(po_number)s and o.revision > %(revision)s and o.kind <> 'place'

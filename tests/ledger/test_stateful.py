@@ -63,10 +63,6 @@ ON_ORDER: LiteralString = """
             where c.backorder_id = b.backorder_id and c.quantity > 0 and o.kind = 'place' and o.state = 'delivered')
 """
 ADDING: LiteralString = "exists (select from po_line l where l.po_number = p.po_number and l.to_add)"
-CONFIRMED: LiteralString = """
-    p.acknowledged_at is null and exists (
-        select from outbox where po_number = p.po_number and kind = 'place' and state = 'delivered')
-"""
 ADDED = """
     select from po_line l join outbox o using (po_number)
     where o.kind = 'change' and o.verdict in ('accepted', 'partly') and l.confirmed > 0 and not exists (
@@ -275,6 +271,29 @@ class Trade:
         if planned:
             await self._send(planned, step)
 
+    async def order_more(self, step: Step) -> None:
+        """An order is confirmed, and another item is bought: where the first can still take it, it is asked to."""
+        first = await self._bought(step, "LAMP")
+        await purchase_orders.freeze(self.ledger, first, key=f"{first}/freeze", at=self.at)
+        await self._send(await operations.plan_place(self.ledger, first), step)
+        await self._hear(step, OrderAck(po_number=first))
+        second = await self._bought(step, "BULB")
+        await purchase_orders.freeze(self.ledger, second, key=f"{second}/freeze", at=self.at, can_add=True)
+        await self.add_lines(step)
+
+    async def _bought(self, step: Step, sku: str) -> str:
+        """The order that collects for a backorder which has come in just now."""
+        order = self.shop.order(f"{sku}-{step.who}-{self.name(step)}", sku, 1 + step.who)
+        key = f"{order.backorder_id}/enter"
+        await backorders.accept(self.ledger, order, key=key, at=self.at, legal_deadline=DEADLINE)
+        await sourcing.source(self.ledger, order.backorder_id, key=f"{key}/source", at=self.at)
+        collecting = await self.rows(f"select po_number from purchase_order p where {COLLECTING} order by 1")
+        mine = {share.po_number for share in (await self.shop.position(order.backorder_id)).claims}
+        found = [str(row["po_number"]) for row in collecting if row["po_number"] in mine]
+        if not found:
+            raise NotFound("there was enough on order")
+        return found[0]
+
     async def add_lines(self, step: Step) -> None:
         po_number = await self.po(step, ADDING)
         planned = await operations.plan_addition(
@@ -314,10 +333,6 @@ class Trade:
         await purchase_orders.close(self.ledger, po_number, key=f"{po_number}/close", at=self.at)
 
     # Purchase orders: what the supplier says
-
-    async def confirm(self, step: Step) -> None:
-        """As ordered; so most answers are."""
-        await self._hear(step, OrderAck(po_number=await self.po(step, CONFIRMED)))
 
     async def acknowledge(self, step: Step) -> None:
         po_number = await self.po(step)
@@ -422,7 +437,7 @@ class Trade:
 # What moves goods is drawn more often than what ends things: a trade that is cancelled at once shows little. What is
 # given back on the way, and what suppliers say to that, is drawn often too, since it takes three steps to come to it.
 OFTEN = ("enter", "enter", "enter", "freeze", "send", "acknowledge", "arrive", "pack", "pick_up")
-OFTEN += ("give_back", "answer", "answer", "confirm", "add_lines")
+OFTEN += ("give_back", "answer", "answer", "order_more", "order_more", "add_lines")
 SELDOM = (
     "find_supply",
     "forgive",

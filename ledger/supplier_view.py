@@ -99,11 +99,12 @@ _ORDER = """
 """
 _LINES = """
     select line_no, sku, supplier_sku, item.name as description, unit_factor, unit_price * unit_factor as unit_price,
-           coalesce(placed.ordered, 0) as ordered, revised.ordered as asked,
-           received_good + received_bad as received, open, to_reduce, in_transit, expected_on, to_add
+           coalesce((select placed.ordered from po_line_revision placed
+                     where placed.po_number = l.po_number and placed.line_no = l.line_no and placed.revision = 0), 0)
+               as ordered,
+           revised.ordered as asked, received_good + received_bad as received, open, to_reduce, in_transit,
+           expected_on, to_add
     from po_line l join item using (sku) join po_line_revision revised using (po_number, line_no)
-         left join po_line_revision placed on placed.po_number = l.po_number and placed.line_no = l.line_no
-              and placed.revision = 0
     where po_number = %(po_number)s and revised.revision = %(revision)s
     order by line_no
 """

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test browser screenshots crash fuzz bench lint lock clean histories fingerprint sbom pip-audit help
+.PHONY: run test browser screenshots crash fuzz bench lint mypy basedpyright lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
 help:
@@ -64,8 +64,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/basedpyright
+	@$(MAKE) --jobs 2 mypy basedpyright
+
+# Each takes one processor and most of a minute.
+mypy basedpyright: $(READY)
+	$(BIN)/$@
 
 # Three: what a developer needs, what an image holds, and what builds it. All of one resolution.
 LOCK := uv pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" --quiet
@@ -77,7 +80,9 @@ lock: $(READY)
 
 # What workflows did under this release, for every later one to replay (docs/changing-workflows.md).
 histories: $(READY)
-	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.2 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
+	rm -rf tests/replay/histories/0.3
+	PROMISEKEEPER_RECORD_HISTORIES=tests/replay/histories/0.3 $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/workflows
+	$(BIN)/python -m tests.replay.recording tests/replay/histories/0.3
 
 fingerprint: $(READY)
 	$(BIN)/python -m tests.replay.fingerprint

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,18 @@ from domain.supplier_events import SupplierEvent
 from domain.values import Frozen
 
 if TYPE_CHECKING:
-    from connectors.suppliers.interface import Connector, Inward, Reply
+    from connectors.suppliers.interface import Connector, Decoded, Inward, Reply
     from ledger.book import Ledger
+    from ledger.inbox import StoredMessage
 
 LONGEST_COMPLAINT = 500
 """Characters of the reason why a message cannot be read."""
 
 _NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization", "order-link"})
 """Headers that may hold a secret and prove nothing later."""
+
+LONGEST_KEY = 300
+"""Characters of the key by which a message is known: the ledger finds things by it."""
 
 log = logging.getLogger(__name__)
 
@@ -74,31 +79,41 @@ async def take_in(
     Returns:
         What became of it; and the reply, if one is owed. One that does not go back at once is kept, to be sent.
     """
-    from connectors.errors import Undecodable
+    from psycopg import DataError
+
+    from connectors.suppliers.interface import HidesSecrets
     from ledger import inbox
 
-    unreadable, issues, events = None, list[str](), tuple[SupplierEvent, ...]()
+    to_keep = connector.hidden(message) if isinstance(connector, HidesSecrets) else message
+
+    async def kept(key: str, events: Sequence[SupplierEvent], unreadable: str | None) -> StoredMessage:
+        return await inbox.store_message(
+            ledger,
+            supplier_id,
+            door=door,
+            dedupe_key=key,
+            headers={name: value for name, value in to_keep.headers.items() if name not in _NEVER_KEPT},
+            body=to_keep.body,
+            at=at,
+            events=events,
+            unreadable=unreadable,
+            issues=decoded.issues,
+        )
+
+    decoded, unreadable = reading(connector, message)
     try:
-        decoded = connector.decode(message)
-        dedupe_key, events = decoded.dedupe_key, decoded.events
-        issues = [fit_to_keep(issue) for issue in decoded.issues]
-    except Undecodable as undecodable:
-        unreadable = fit_to_keep(str(undecodable))
-        dedupe_key = f"sha256:{hashlib.sha256(message.body).hexdigest()}"
-    if unreadable or issues:
-        log.warning("a message of supplier %s: %s", supplier_id, unreadable or "; ".join(issues))
-    stored = await inbox.store_message(
-        ledger,
-        supplier_id,
-        door=door,
-        dedupe_key=dedupe_key,
-        headers={name: value for name, value in message.headers.items() if name not in _NEVER_KEPT},
-        body=message.body,
-        at=at,
-        events=events,
-        unreadable=unreadable,
-        issues=issues,
-    )
+        stored = await kept(decoded.dedupe_key or known_by(to_keep), decoded.events, unreadable)
+    except DataError as unkeepable:
+        unreadable = fit_to_keep(f"it says what the ledger cannot keep ({unkeepable}); its connector should say so")
+        stored = await kept(known_by(to_keep), (), unreadable)
+    if stored.differs:
+        unreadable = (
+            f"it bears the number of message {stored.inbox_id}, and says something else. Ask the supplier which of "
+            "the two holds. If this one does, too, resolve with 'retry'; else with 'dismiss'"
+        )
+        stored = await kept(known_by(to_keep), (), unreadable)
+    if unreadable or decoded.issues:
+        log.warning("message %s of supplier %s: %s", stored.inbox_id, supplier_id, unreadable or decoded.issues)
     for po_number in stored.po_numbers:
         await wake_purchase_order(temporal, po_number, names.SUPPLIER_MESSAGE, stored.inbox_id, task_queue=task_queue)
     reply = await _owed(ledger, connector, supplier_id, message, inbox_id=stored.inbox_id, at=at)
@@ -112,19 +127,53 @@ async def take_in(
     return taken, reply
 
 
+def reading(connector: Connector, message: Inward) -> tuple[Decoded, str | None]:
+    """What a message says; or, in words, why nobody can tell.
+
+    A connector that fails in its own way has a defect, which must not hold up the messages behind this one. A message
+    that could not be read has no key.
+    """
+    from connectors.errors import Undecodable
+    from connectors.suppliers.interface import Decoded
+
+    try:
+        decoded = connector.decode(message)
+    except Undecodable as undecodable:
+        return Decoded(dedupe_key="", events=()), fit_to_keep(str(undecodable))
+    except Exception as defect:
+        log.exception("the connector %s fails on a message", connector.manifest.name)
+        why = f"the connector {connector.manifest.name} fails on it ({type(defect).__name__}: {defect}): report that"
+        return Decoded(dedupe_key="", events=()), fit_to_keep(why)
+    key = decoded.dedupe_key
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        key = f"sha256:{hashlib.sha256(key.encode(errors='replace')).hexdigest()}"
+    return decoded.model_copy(update={"dedupe_key": key, "issues": tuple(map(fit_to_keep, decoded.issues))}), None
+
+
+def known_by(message: Inward) -> str:
+    """The key of a message of which nothing is known but its bytes."""
+    return f"sha256:{hashlib.sha256(message.body).hexdigest()}"
+
+
 async def _owed(
     ledger: Ledger, connector: Connector, supplier_id: str, message: Inward, *, inbox_id: int, at: datetime
 ) -> Reply | None:
     """Write the reply once. A repeated message is answered with the reply it had."""
     from connectors.suppliers.interface import Reply, WireIds
-    from ledger import documents
+    from ledger import documents, unreadable
 
     if not connector.capabilities.acknowledges:
         return None
     key = f"reply/{inbox_id}"
     numbered = await documents.number_document(ledger, supplier_id, key=key, at=at)
     ids = WireIds(operation_id=key, control_number=numbered.number, written_at=numbered.written_at)
-    reply = connector.acknowledge(message, ids)
+    try:
+        reply = connector.acknowledge(message, ids)
+    except Exception as defect:
+        log.exception("the connector %s cannot write a reply", connector.manifest.name)
+        why = fit_to_keep(f"no reply to it can be written ({type(defect).__name__}: {defect}): report that")
+        await unreadable.leave_to_person(ledger, inbox_id, why)
+        return None
     if reply is None:
         return None
     kept = await documents.owe_reply(

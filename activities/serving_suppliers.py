@@ -9,9 +9,9 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from temporalio.client import Client
-from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.inward import wake_mailbox
@@ -21,6 +21,10 @@ from domain.names import supplier_task_queue
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at the catalogue: so long may a new supplier wait for its first exchange."""
+
+WAKE_EVERY = 60.0
+"""Seconds after which it is made sure once more that a supplier's mailbox runs: its settings may be mended by now, or
+somebody ended the workflow."""
 
 Build = Callable[[str, float | None], Worker]
 """Makes the worker of a task queue, with at most so many exchanges a second over all processes."""
@@ -33,6 +37,8 @@ class _Served:
     rate: float | None
     stop: asyncio.Event
     running: asyncio.Task[None]
+    wake_at: float = 0
+    """When to make sure of the mailbox, by the monotonic clock."""
 
 
 class SupplierQueues:
@@ -52,41 +58,54 @@ class SupplierQueues:
         self._task_queue = task_queue
         self._build = build
         self._served: dict[str, _Served] = {}
+        self._leaving = asyncio.Event()
 
     async def follow(self) -> None:
-        """Serve whoever is in the catalogue, until cancelled; then finish what is in hand."""
-        import psycopg
-        from psycopg_pool import PoolTimeout
+        """Serve whoever is in the catalogue, until told to leave.
 
-        try:
-            while True:
-                try:
-                    await self.look()
-                except (psycopg.Error, PoolTimeout, RPCError) as away:
-                    log.warning("the suppliers cannot be looked up just now: %s", away)
-                await asyncio.sleep(LOOK_EVERY)
-        finally:
-            for served in self._served.values():
-                served.stop.set()
-            await asyncio.gather(*(served.running for served in self._served.values()), return_exceptions=True)
+        Told by an event and never by a cancel: before Python 3.12 `asyncio.wait_for`, by which the ledger's pool waits,
+        swallows a cancel that comes in the moment a connection does, and this loop would go on for ever.
+        """
+        while not self._leaving.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._leaving.wait()
+                    return
+            try:
+                await self.look()
+            except Exception:  # whatever it is: who is served goes on being served
+                log.warning("the suppliers cannot be looked up just now; tried again at once", exc_info=True)
 
     async def look(self) -> None:
         """Begin with who is new, begin anew where the rate has changed, or a worker came to grief."""
         from ledger import catalogue
 
         for supplier in await catalogue.suppliers(self._world.ledger):
+            if self._leaving.is_set():
+                return
             served = self._served.get(supplier.supplier_id)
-            if served and served.rate == supplier.requests_per_second and not served.running.done():
-                continue
-            if served:
-                served.stop.set()
-                if failed := (await asyncio.gather(served.running, return_exceptions=True))[0]:
-                    log.error("the worker of supplier %s ended: %s; it begins anew", supplier.supplier_id, failed)
-            await self._begin(supplier)
+            if served is None or served.rate != supplier.requests_per_second or served.running.done():
+                if served:
+                    served.stop.set()
+                    if failed := (await asyncio.gather(served.running, return_exceptions=True))[0]:
+                        log.error("the worker of supplier %s ended: %s; it begins anew", supplier.supplier_id, failed)
+                served = self._begin(supplier)
+            if served.wake_at <= monotonic():
+                served.wake_at = monotonic() + WAKE_EVERY
+                await self._wake(supplier.supplier_id)
 
-    async def _begin(self, supplier: Supplier) -> None:
-        from connectors.errors import WronglySetUp
+    def leave(self) -> None:
+        """Have every worker finish what is in hand, and begin with no other."""
+        self._leaving.set()
+        for served in self._served.values():
+            served.stop.set()
 
+    async def left(self) -> None:
+        """Wait until all of them have finished."""
+        self.leave()  # a look that was under way may have begun with one more
+        await asyncio.gather(*(served.running for served in self._served.values()), return_exceptions=True)
+
+    def _begin(self, supplier: Supplier) -> _Served:
         queue = supplier_task_queue(self._task_queue, supplier.supplier_id)
         worker, stop = self._build(queue, supplier.requests_per_second), asyncio.Event()
 
@@ -94,20 +113,29 @@ class SupplierQueues:
             async with worker:
                 await stop.wait()
 
-        self._served[supplier.supplier_id] = _Served(supplier.requests_per_second, stop, asyncio.create_task(run()))
-        with suppress(WronglySetUp):  # then nothing can be fetched; orders to it say so
-            if (await self._world.supplier(supplier.supplier_id)).capabilities.poll:
-                await wake_mailbox(self._client, supplier.supplier_id, task_queue=self._task_queue, look=False)
+        served = _Served(supplier.requests_per_second, stop, asyncio.create_task(run()))
+        self._served[supplier.supplier_id] = served
+        return served
+
+    async def _wake(self, supplier_id: str) -> None:
+        """Have the mailbox of a supplier run whose messages are fetched."""
+        try:
+            if (await self._world.supplier(supplier_id)).capabilities.poll:
+                await wake_mailbox(self._client, supplier_id, task_queue=self._task_queue, look=False)
+        except Exception as failed:  # noqa: BLE001 - a connector of anybody's making hinders no other supplier
+            log.warning("the mailbox of supplier %s cannot be started just now: %s", supplier_id, failed)
 
 
 @asynccontextmanager
 async def serving_suppliers(queues: SupplierQueues) -> AsyncGenerator[None]:
     """Serve them meanwhile."""
-    await queues.look()
-    following = asyncio.create_task(queues.follow())
     try:
-        yield
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
+        await queues.look()
+        following = asyncio.create_task(queues.follow())
+        try:
+            yield
+        finally:
+            queues.leave()
             await following
+    finally:
+        await queues.left()

@@ -6,7 +6,7 @@ What runs and how it is kept running is devstack's; here is what the person at t
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, LiteralString
@@ -138,12 +138,26 @@ def _habits(path: Path) -> Mapping[str, Habits]:
 
 
 async def _load(stack: Stack, catalogue: Path, orders: Path | None, screen: "Screen") -> None:
-    """Load the catalogue into an empty ledger, and the orders if there are none."""
+    """Load the catalogue into an empty ledger, and the orders if there are none.
+
+    A ledger that has a catalogue keeps it, though an earlier release may have brought fewer suppliers: prices and
+    terms may have been changed since.
+    """
     if not await _any(stack.ledger_dsn, "select exists (select from item)"):
         await _our_command(stack, screen, {0}, "catalogue", "load", str(catalogue))
+    elif unknown := await _unknown_suppliers(stack):
+        screen.unknown(unknown, catalogue)
     if orders is not None and not await _any(stack.ledger_dsn, "select exists (select from backorder)"):
         # 1: some lines were refused, and it says which
         await _our_command(stack, screen, {0, 1}, "submit", str(orders))
+
+
+async def _unknown_suppliers(stack: Stack) -> list[str]:
+    """Those of the catalogue file that the ledger's catalogue lacks."""
+    async with await psycopg.AsyncConnection.connect(stack.ledger_dsn) as connection:
+        found = await connection.execute("select supplier_id from supplier")
+        known = {supplier_id for (supplier_id,) in await found.fetchall()}
+    return [one.supplier_id for one in stack.catalogue.suppliers if one.supplier_id not in known]
 
 
 async def _any(dsn: str, question: LiteralString) -> bool:
@@ -190,6 +204,11 @@ class Screen:
     def tell(self, line: str) -> None:
         """One line, above the table if there is one."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def unknown(self, suppliers: Sequence[str], catalogue: Path) -> None:
+        """Suppliers that are played and cannot be bought of, and what to do about it."""
+        self.tell(f"this folder's ledger does not know {', '.join(suppliers)}; to buy of them as well:")
+        self.tell(f"  {os.path.relpath(sys.argv[0])} catalogue load {os.path.relpath(catalogue)}")
 
     def addresses(self) -> None:
         """Where to look, and what to try next."""

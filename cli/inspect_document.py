@@ -12,13 +12,24 @@ from cli.connections import ledger_dsn, open_ledger
 from cli.errors import CommandFailed, Refused
 from cli.terminal import console, plain, say, table
 from connectors.errors import Undecodable, WronglySetUp
-from connectors.suppliers.interface import FILE_NAME, Connector, Decoded, Inward, connector_for
+from connectors.suppliers.interface import (
+    FILE_NAME,
+    Connector,
+    Decoded,
+    Inward,
+    connector_class,
+    connector_for,
+    installed,
+)
 from domain.catalogue import Supplier
 from domain.supplier_events import AckLine, LineRef, SupplierEvent
 from ledger import catalogue
 
 LARGEST = 50 * 1024 * 1024
 """Bytes; no door takes more."""
+
+_BY_ENVELOPE = "By its own envelope, with the usual meaning of each code:"
+_UNKNOWN = "It begins like nothing that is known by itself; say whose it is, by --connector and --config."
 
 
 def inspect(
@@ -32,14 +43,16 @@ def inspect(
 ) -> int:
     """Show how a document would be read, without touching anything.
 
-    Without `--supplier` every supplier of the ledger is tried, as each has its own profile. Without a ledger give
-    `--connector` and `--config`. Exit code 1: nobody's connector can read it.
+    Without `--supplier` every supplier of the ledger is tried, as each has its own profile. A document of nobody's is
+    shown by what its own envelope tells, with the usual meaning of each code. Exit code 1: no supplier's connector can
+    read it.
 
     Args:
         file: the document, as it came.
         supplier: whose profile to read it by.
         connector: a connector's name, such as x12, for a supplier who is not in the ledger.
-        config: a JSON file with that connector's settings, as `connector_config` has them.
+        config: a JSON file with that connector's settings, as `connector_config` has them; without it they are taken
+            from the document's envelope.
         as_json: print JSON.
     """
     try:
@@ -48,36 +61,56 @@ def inspect(
         body = file.read_bytes()
     except OSError as unreadable:
         raise CommandFailed(f"{file} cannot be read: {unreadable.strerror or unreadable}") from unreadable
-    if connector:
-        candidates = [
-            Supplier(
-                supplier_id="inspected",
-                name=connector,
-                currency="USD",
-                connector=connector,
-                connector_config=_settings(config),
-            )
-        ]
-    elif config:
+    if config and not connector:
         raise CommandFailed("--config goes with --connector; which one reads it?")
-    else:
-        candidates = asyncio.run(_suppliers(supplier))
-    read, refused = _read(candidates, Inward(body=body, headers={FILE_NAME: file.name, "webhook-id": file.name}))
-    if not read:
-        raise Refused(
-            "\n".join([f"{file}: nobody's connector can read it", *(f"{who}: {why}" for who, why in refused)])
-        )
-    if as_json:
+    message = Inward(body=body, headers={FILE_NAME: file.name, "webhook-id": file.name})
+    known = [_asked(connector, config, body)] if connector else asyncio.run(_suppliers(supplier))
+    read, refused = _read(known, message)
+    stray = not (read or connector or supplier)
+    if stray:
+        sender = _by_envelope(body, installed())
+        read, unread = _read([sender] if sender else [], message)
+        refused = [*refused, *unread]
+    if as_json and read:
         print(json.dumps({who: decoded.model_dump(mode="json") for who, decoded in read.items()}, indent=2))
+    elif read:
+        for who, decoded in read.items():
+            _show(_BY_ENVELOPE if stray else f"As {who} writes it:", decoded)
+    if read and not (stray and known):
         return 0
-    for who, decoded in read.items():
-        _show(who, decoded, named=not connector)
-    return 0
+    what = "no supplier of the ledger is understood so" if read else "nobody's connector can read it"
+    why = [f"{who}: {why}" for who, why in refused] or [_UNKNOWN]
+    raise Refused("\n".join([f"{file}: {what}", *why]))
 
 
-def _settings(config: Path | None) -> dict[str, Any]:
-    if config is None:
-        return {}
+def _inspected(connector: str, settings: Mapping[str, Any]) -> Supplier:
+    """Whoever writes so."""
+    return Supplier(
+        supplier_id="inspected",
+        name=connector,
+        currency="USD",
+        connector=connector,
+        connector_config=dict(settings),
+    )
+
+
+def _asked(connector: str, config: Path | None, body: bytes) -> Supplier:
+    """Whoever writes by this connector: as the settings say, else as the document's envelope does."""
+    if config:
+        return _inspected(connector, _settings(config))
+    return _by_envelope(body, [connector]) or _inspected(connector, {})
+
+
+def _by_envelope(body: bytes, connectors: Sequence[str]) -> Supplier | None:
+    """Whoever a document says that it is from, by the first of these connectors that knows its envelope."""
+    for name in connectors:
+        ask = connector_class(name).manifest.by_envelope
+        if ask and (settings := ask(body)):
+            return _inspected(name, settings)
+    return None
+
+
+def _settings(config: Path) -> dict[str, Any]:
     try:
         found: object = json.loads(config.read_text(encoding="utf-8"))
     except OSError as unreadable:
@@ -91,7 +124,9 @@ def _settings(config: Path | None) -> dict[str, Any]:
 
 async def _suppliers(only: str | None) -> list[Supplier]:
     if not ledger_dsn():
-        raise CommandFailed("no ledger is set; give --connector and --config, or PROMISEKEEPER_LEDGER_DSN")
+        if only:
+            raise CommandFailed("no ledger is set to look that supplier up in; set PROMISEKEEPER_LEDGER_DSN")
+        return []
     async with open_ledger() as ledger:
         return [await catalogue.supplier(ledger, only)] if only else await catalogue.suppliers(ledger)
 
@@ -109,9 +144,8 @@ def _read(candidates: Sequence[Supplier], message: Inward) -> tuple[Mapping[str,
     return read, refused
 
 
-def _show(supplier_id: str, decoded: Decoded, *, named: bool) -> None:
-    if named:
-        say(f"As {supplier_id} writes it:", console())
+def _show(heading: str, decoded: Decoded) -> None:
+    say(heading, console())
     drawn = table("What", "Order", "Line", "Says", whole=("What",))
     for event in decoded.events:
         for what, order, line, says in _rows(event):
@@ -134,7 +168,7 @@ def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
     what, order = event.kind.replace("_", " "), event.po_number or ""
     match event.kind:
         case "order_ack":
-            head = "accepted" if event.accepted else f"refused: {event.reason}"
+            head = f"{'accepted' if event.accepted else 'refused'}{f': {event.reason}' * bool(event.reason)}"
             yield what, order, "", f"{head}; their order {event.supplier_order_no}" if event.supplier_order_no else head
             yield from _answered(event.lines)
         case "change_ack":
@@ -164,10 +198,15 @@ def _rows(event: SupplierEvent) -> Iterator[tuple[str, str, str, str]]:
 
 def _answered(lines: Sequence[AckLine]) -> Iterator[tuple[str, str, str, str]]:
     for one in lines:
+        if not one.splits:
+            yield "", "", _line(one.line), f"all of it as asked{_on(one.deliver_on)}"
         for split in one.splits:
+            instead = f" by {split.substitute}" if split.substitute else ""
+            leaves = f", leaves on {split.ship_on}" if split.ship_on else ""
             price = f" at {split.unit_price}" if split.unit_price is not None else ""
             why = f": {split.reason}" if split.reason else ""
-            yield "", "", _line(one.line), f"{split.quantity} {split.status}{_on(split.deliver_on)}{price}{why}"
+            says = f"{split.quantity} {split.status}{instead}{leaves}{_on(split.deliver_on)}{price}{why}"
+            yield "", "", _line(one.line), says
 
 
 def _line(ref: LineRef) -> str:

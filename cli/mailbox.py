@@ -26,6 +26,7 @@ def mailbox(
     decision: MailboxResolution | None = None,
     /,
     *,
+    message: tuple[int, ...] = (),
     look: Annotated[bool, Parameter(negative="")] = False,
     note: str = "",
     wait: Wait = PATIENCE,
@@ -38,6 +39,7 @@ def mailbox(
     Args:
         supplier: its id; all of them, if left out.
         decision: `retry` (what was wrong is mended: read them again) or `dismiss` (they were seen to by other means).
+        message: by its number, the one that the decision is about; may be given several times. Without it, all.
         look: fetch now what waits; do not wait until the next look.
         note: why, for the story.
         wait: seconds to wait for the decision to be carried out.
@@ -52,13 +54,15 @@ def mailbox(
         else:
             _list(found)
         return 1 if any(one.unreadable for one in found) else 0
-    request = ResolveMailbox(resolution=decision, note=note) if decision else None
+    request = ResolveMailbox(resolution=decision, messages=message, note=note) if decision else None
     messages, total = asyncio.run(_one(supplier, request, look=look, wait=wait))
     if as_json:
         told = {"supplier_id": supplier, "unreadable": total, "oldest": [m.model_dump(mode="json") for m in messages]}
         print(json.dumps(told, indent=2))
     else:
         _show(supplier, messages, total)
+        if look:
+            say("It is being fetched now; run this again in a moment to see what it brought.", console())
     return 1 if total else 0
 
 
@@ -84,7 +88,7 @@ async def _one(
 def _list(found: Sequence[Mailbox]) -> None:
     drawn = table("Supplier", "Unread", "Owed", "Last fetched", right=("Unread", "Owed"))
     for one in found:
-        fetched = f"{one.fetched_at:%Y-%m-%d %H:%M:%S}" if one.fetched_at else "never; its messages come to our door"
+        fetched = f"{one.fetched_at:%Y-%m-%d %H:%M:%S}" if one.fetched_at else "never"
         drawn.add_row(*map(plain, (one.supplier_id, one.unreadable, one.replies_owed, fetched)))
     console().print(drawn)
 
@@ -101,6 +105,6 @@ def _show(supplier_id: str, messages: Sequence[UnreadableMessage], total: int) -
         say(f"and {total - len(messages)} more", console())
     say(
         f"`promisekeeper mailbox {supplier_id} retry` reads them again when what was wrong is mended; `dismiss` puts "
-        "them aside.",
+        "them aside. Add `--message` and a number to decide about one only.",
         console(),
     )

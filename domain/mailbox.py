@@ -29,7 +29,11 @@ class MailboxPosition(Frozen):
     replied: int = 0
     """Words that its protocol was owed, sent by this look."""
     in_the_way: tuple[str, ...] = ()
-    """What was passed over or refused, in words."""
+    """What was passed over, in words: a person has to mend it at the supplier's end or ours."""
+    more: bool = False
+    """It left more behind: look again at once."""
+    owes: bool = False
+    """A word that the supplier's protocol is owed could not be sent yet."""
     unreadable: tuple[UnreadableMessage, ...] = ()
     """The oldest of those that nobody has seen to."""
     unreadable_total: int = 0

@@ -49,10 +49,12 @@ class LineRef(Frozen):
 
 
 class AckLine(Frozen):
-    """The answer to one line."""
+    """The answer to one line: in parts; or, without any, all of it as it was asked, by the day that stands here."""
 
     line: LineRef
     splits: tuple[Split, ...]
+    ship_on: date | None = None
+    deliver_on: date | None = None
 
 
 class OrderAck(Frozen):

@@ -14,7 +14,7 @@ from domain.purchase_order_position import OperationKind
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SyntaxAck
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
-from ledger.confirming import confirm, confirm_as_asked, still_to_come
+from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
 from ledger.order_lines import forgo, keep_only, let_stand, offer_rest, reject, write_off
 
@@ -264,7 +264,8 @@ async def _partly(
         line = locked.find(answer.line)
         units = None
         if line is not None:
-            units = stock_units(still_to_come(answer.splits), line)
+            asked = line.total - line.to_reduce
+            units = stock_units(still_to_come(answer.splits), line) if answer.splits else asked
         if line is None or units is None:
             incidents.append(
                 f"{order.supplier_name} answered a change of {order.po_number} with {named(answer.line)}, which cannot "
@@ -272,7 +273,7 @@ async def _partly(
             )
             continue
         totals[line.line_no] = totals.get(line.line_no, 0) + units
-        parts.setdefault(line.line_no, []).extend(answer.splits)
+        parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
     for line in locked.lines:
         if line.to_add:
             await _added(connection, locked, line, parts.get(line.line_no), doubtful=bool(incidents), at=at)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from domain import allocation
-from domain.supplier_events import Split, SplitStatus
+from domain.supplier_events import AckLine, Split, SplitStatus
 from ledger.book import Connection
 from ledger.locked_orders import Line, LockedOrder, stock_units, write_line
 from ledger.order_lines import date_claims, keep_only
@@ -22,6 +22,16 @@ TO_COME = frozenset({SplitStatus.ACCEPTED, SplitStatus.BACKORDERED, SplitStatus.
 def still_to_come(splits: Iterable[Split]) -> Decimal:
     """Purchase units of a line that the supplier will deliver, now or later."""
     return sum((split.quantity for split in splits if split.status in TO_COME), start=Decimal(0))
+
+
+def as_asked(answer: AckLine, line: Line) -> Split:
+    """All of a line, of which the supplier states no quantity."""
+    return Split(
+        status=SplitStatus.ACCEPTED,
+        quantity=Decimal(line.ordered - line.cancelled) / line.unit_factor,
+        ship_on=answer.ship_on,
+        deliver_on=answer.deliver_on,
+    )
 
 
 _FORGET_SPLITS = "delete from po_line_split where po_number = %s and line_no = %s"

@@ -135,6 +135,6 @@ async def cursor(ledger: Ledger, supplier_id: str) -> str | None:
 
 
 async def keep_cursor(ledger: Ledger, supplier_id: str, cursor: str | None, *, at: datetime) -> None:
-    """Everything up to here is in the inbox, and whom it concerns is told. To be kept last."""
+    """Everything up to here is in the inbox, and whom it concerns is told. To be kept last, at every fetch."""
     async with ledger.work() as connection:
         await connection.execute(_KEEP, (supplier_id, cursor, at))

@@ -5,7 +5,8 @@ shipment), so repeats in any wrapping are harmless. A message that cannot be rea
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,6 +35,10 @@ class StoredMessage(Frozen):
     """The orders it speaks of, all of them ours with this supplier: their workflows are to be told."""
     astray: bool = False
     """Something in it concerns no order of ours, which a person has to look at."""
+    said: str = ""
+    """SHA-256 of what it was read as; empty for messages of older releases."""
+    differs: bool = False
+    """It came under the key of another message, and neither its bytes nor what they say are the same."""
 
 
 class AppliedEvents(Frozen):
@@ -46,6 +51,7 @@ class AppliedEvents(Frozen):
 
 _SUPPLIER = "select from supplier where supplier_id = %s"
 _OURS = "select po_number from purchase_order where supplier_id = %s and po_number = any(%s)"
+_SAME_BYTES = "select from inbox where inbox_id = %s and sha256 = %s"
 _MESSAGE = """
     insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable, issues)
     values (%s, %s, %s, %s, %s, %s, %s, %s, %s) returning inbox_id
@@ -92,10 +98,14 @@ async def store_message(
     Raises:
         NotFound: no such supplier.
     """
-    key = f"message/{supplier_id}/{dedupe_key}"
+    key, digest, said = f"message/{supplier_id}/{dedupe_key}", hashlib.sha256(body).hexdigest(), _digest(events)
     async with ledger.fact(key=key, subject=f"supplier/{supplier_id}", kind="message", at=at) as fact:
         if fact.repeated:
-            return StoredMessage.model_validate({**fact.result, "repeated": True})
+            first = StoredMessage.model_validate({**fact.result, "repeated": True})
+            if first.said in {"", said}:
+                return first
+            same = await (await fact.connection.execute(_SAME_BYTES, (first.inbox_id, digest))).fetchone()
+            return first.model_copy(update={"differs": same is None})
         connection = fact.connection
         if await (await connection.execute(_SUPPLIER, (supplier_id,))).fetchone() is None:
             raise NotFound(f"no supplier {supplier_id!r} in the catalogue; check the address the message was sent to")
@@ -103,7 +113,7 @@ async def store_message(
             supplier_id,
             door,
             dedupe_key,
-            hashlib.sha256(body).hexdigest(),
+            digest,
             as_json(dict(headers)),
             body,
             at,
@@ -113,12 +123,23 @@ async def store_message(
         inserted = await (await connection.execute(_MESSAGE, row)).fetchone()
         inbox_id = int(inserted[0]) if inserted else 0
         po_numbers, astray = await keep_events(connection, supplier_id, inbox_id, events, at=at, prefer=prefer)
-        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers, astray=astray)
+        stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers, astray=astray, said=said)
         fact.result = stored.model_dump(mode="json")
-        fact.note(
-            text=f"Message through the {door}: {unreadable or ', '.join(e.kind for e in events) or 'nothing to do'}"
-        )
+        fact.note(text=f"Message through the {door}: {unreadable or kinds_of(events)}")
         return stored
+
+
+def kinds_of(events: Iterable[SupplierEvent]) -> str:
+    """What a message says, in short: a document may say thousands of things."""
+    kinds = Counter(event.kind for event in events)
+    return ", ".join(f"{number} {kind}" if number > 1 else kind for kind, number in kinds.items()) or "nothing to do"
+
+
+def _digest(events: Iterable[SupplierEvent]) -> str:
+    digest = hashlib.sha256()
+    for event in events:
+        digest.update(event.model_dump_json().encode())
+    return digest.hexdigest()
 
 
 async def keep_events(

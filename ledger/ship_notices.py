@@ -38,10 +38,14 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
         "units": {} if notice.purpose is NoticePurpose.CANCEL else counted,
     }
     before = await (await connection.execute(_TOLD_LAST, (order.workflow_id, notice.shipment_id))).fetchone()
+    if notice.purpose is NoticePurpose.ORIGINAL and before is not None:  # then what was told before stands
+        facts |= {"text": f"The first notice of shipment {notice.shipment_id} came last", "units": before[0]}
     row = (key, order.workflow_id, at, as_json(facts))
     if await (await connection.execute(_SHIPMENT, row)).fetchone() is None:
         return Effect(outcome="repeat, counted once")
-    if notice.purpose is not NoticePurpose.ORIGINAL and before is not None and before[0]:
+    if notice.purpose is NoticePurpose.ORIGINAL and before is not None:
+        return Effect(outcome="a later notice of the same shipment came first: recorded, not applied")
+    if before is not None and before[0]:
         locked = await _taken_back(connection, locked, before[0])
     if notice.purpose is NoticePurpose.CANCEL:
         what = (
@@ -58,6 +62,7 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
     await mark_known(connection, order, at=at)
     incidents: list[str] = []
     lines = {line.line_no: line for line in locked.lines}
+    closed: set[int] = set()
     for part in notice.lines:
         found = locked.find(part.line)
         units = None if found is None else stock_units(part.shipped, found)
@@ -67,10 +72,12 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
                 f"{order.po_number}. Ask {order.supplier_name} what is in it."
             )
             continue
-        line = await _on_its_way(connection, locked, lines[found.line_no], units, part.deliver_on, at=at)
+        line_no = found.line_no
+        lines[line_no] = await _on_its_way(connection, locked, lines[line_no], units, part.deliver_on, at=at)
         if part.balance is Balance.CLOSED:
-            line = await _close_rest(connection, order, line, at=at)
-        lines[found.line_no] = line
+            closed.add(line_no)
+    for line_no in sorted(closed):  # last, since a line may be in several parcels of the notice
+        lines[line_no] = await _close_rest(connection, order, lines[line_no], at=at)
     on_way = ", ".join(f"{line.in_transit} of {line.sku}" for line in lines.values() if line.in_transit)
     return Effect(outcome=f"on the way: {on_way or 'nothing that is open'}", incidents=tuple(incidents))
 

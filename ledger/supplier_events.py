@@ -22,7 +22,7 @@ from domain.supplier_events import (
 from ledger.answers import answer_change, note_reading, take_as_agreed
 from ledger.attention import ask_operator
 from ledger.book import Connection
-from ledger.confirming import confirm, confirm_as_asked, still_to_come
+from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units
 from ledger.order_lines import mark_known, mark_rejected, offer_rest, reject
 from ledger.receipts import receive
@@ -149,7 +149,7 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
                 f"which {what}. Ask them what they will deliver."
             )
             continue
-        parts.setdefault(line.line_no, []).extend(answer.splits)
+        parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
     for line in locked.lines:
         units = stock_units(still_to_come(parts.get(line.line_no, ())), line)
         if units is not None and units > line.ordered - line.cancelled:

@@ -8,7 +8,7 @@ from domain.mailbox import SHOWN, UnreadableMessage
 from domain.supplier_events import SupplierEvent
 from domain.values import Frozen, Instant
 from ledger.book import Ledger, fetch, fetch_one
-from ledger.inbox import StoredMessage, keep_events
+from ledger.inbox import LONGEST_ASTRAY, StoredMessage, keep_events, kinds_of
 
 _UNREADABLE = """
     select inbox_id, received_at, coalesce(unreadable, astray) as why from inbox
@@ -20,7 +20,18 @@ _HOW_MANY = """
     where supplier_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
 """
 _RAW = "select inbox_id, door, headers, body from inbox where inbox_id = %s"
-_READ_AFTER_ALL = "update inbox set unreadable = null where inbox_id = %s and unreadable is not null returning inbox_id"
+# What concerned an order of ours is in its books, so that a message which says both is read once.
+_READ_AFTER_ALL = """
+    update inbox set unreadable = null, astray = null, issues = %s
+    where inbox_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
+      and not exists (select from inbox_event e where e.inbox_id = inbox.inbox_id and e.po_number is not null)
+    returning inbox_id
+"""
+_FORGET = "delete from inbox_event where inbox_id = %s"
+_LEAVE = """
+    update inbox set astray = left(concat_ws('; ', astray, %(what)s::text), %(longest)s), seen_to_at = null
+    where inbox_id = %(inbox_id)s and strpos(coalesce(astray, ''), %(what)s::text) = 0
+"""
 _SEEN_TO = "update inbox set seen_to_at = coalesce(seen_to_at, %s) where supplier_id = %s and inbox_id = any(%s)"
 
 
@@ -60,7 +71,7 @@ class Mailbox(Frozen):
 
     supplier_id: str
     fetched_at: Instant | None
-    """When its messages were last fetched to the end; None: never, since they come to our door."""
+    """When its messages were last fetched; None: never."""
     unreadable: int
     """Messages that nobody could read or has seen to."""
     replies_owed: int
@@ -79,20 +90,33 @@ async def raw_message(ledger: Ledger, inbox_id: int) -> RawMessage | None:
 
 
 async def read_after_all(
-    ledger: Ledger, supplier_id: str, inbox_id: int, events: Sequence[SupplierEvent], *, at: datetime
+    ledger: Ledger,
+    supplier_id: str,
+    inbox_id: int,
+    events: Sequence[SupplierEvent],
+    *,
+    issues: Sequence[str] = (),
+    key: str,
+    at: datetime,
 ) -> StoredMessage:
-    """A message that could not be read can be now: keep what it says, once."""
-    key, subject = f"message/{inbox_id}/read after all", f"supplier/{supplier_id}"
-    async with ledger.fact(key=key, subject=subject, kind="message", at=at) as fact:
+    """A message of which nothing could be used can be now, perhaps: keep what it says in place of that."""
+    async with ledger.fact(key=key, subject=f"supplier/{supplier_id}", kind="message", at=at) as fact:
         if fact.repeated:
             return StoredMessage.model_validate({**fact.result, "repeated": True})
         po_numbers, astray = tuple[str, ...](), False
-        if await (await fact.connection.execute(_READ_AFTER_ALL, (inbox_id,))).fetchone() is not None:
+        if await (await fact.connection.execute(_READ_AFTER_ALL, (list(issues), inbox_id))).fetchone() is not None:
+            await fact.connection.execute(_FORGET, (inbox_id,))
             po_numbers, astray = await keep_events(fact.connection, supplier_id, inbox_id, events, at=at)
+            fact.note(text=f"Message {inbox_id} was read again: {kinds_of(events)}")
         stored = StoredMessage(inbox_id=inbox_id, repeated=False, po_numbers=po_numbers, astray=astray)
         fact.result = stored.model_dump(mode="json")
-        fact.note(text=f"Message {inbox_id} could be read after all: {', '.join(e.kind for e in events) or 'nothing'}")
         return stored
+
+
+async def leave_to_person(ledger: Ledger, inbox_id: int, what: str) -> None:
+    """Something about a message is to be seen to by a person. Said again, it changes nothing."""
+    async with ledger.work() as connection:
+        await connection.execute(_LEAVE, {"what": what, "longest": LONGEST_ASTRAY, "inbox_id": inbox_id})
 
 
 async def put_aside(
@@ -102,4 +126,4 @@ async def put_aside(
     async with ledger.fact(key=key, subject=f"supplier/{supplier_id}", kind="seen to", at=at) as fact:
         if not fact.repeated:
             await fact.connection.execute(_SEEN_TO, (at, supplier_id, list(inbox_ids)))
-            fact.note(text=f"{len(inbox_ids)} unreadable messages were seen to: {how}")
+            fact.note(text=f"Seen to, {how}: message {', '.join(map(str, inbox_ids)) or 'none'}")

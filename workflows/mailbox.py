@@ -7,6 +7,7 @@ task queue of their own. What could not be read waits here for a person.
 
 from collections import deque
 from datetime import datetime, timedelta
+from typing import cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -19,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.mailbox import MailboxPosition
     from workflows import mailbox_contract as contract
     from workflows.durably import IN_THE_BOOKS, OUTSIDE, reason_of, run_to_completion
+    from workflows.duty_workflow import Asked
     from workflows.mailbox_contract import MailboxInput, MailboxResolution, MailboxStanding, ResolveMailbox
     from workflows.purchase_order_contract import NEEDS_ATTENTION, SUPPLIER_IDS
 
@@ -41,26 +43,27 @@ class SupplierMailbox:
         self._looked_at: datetime | None = None
         self._trouble: str | None = None
         self._look = True
-        self._decisions: deque[ResolveMailbox] = deque()
-        self._decided = 0
+        self._asked: deque[Asked[ResolveMailbox]] = deque()
+        self._steps = 0
         self._looks = 0
         self._indexed: bool | None = None
 
     @workflow.run
     async def run(self, start: MailboxInput) -> None:
         """Look, wait, and look again."""
-        while not workflow.info().is_continue_as_new_suggested() and self._looks < start.looks_per_run:
-            if self._decisions:
-                await self._resolve(self._decisions[0])
-                self._decisions.popleft()
-                self._decided += 1
+        while True:
+            if self._asked:
+                await self._resolve(self._asked.popleft())
+            elif workflow.info().is_continue_as_new_suggested() or self._looks >= start.looks_per_run:
+                # a decision may come with the very task that leaves: whoever made it waits for this run
+                await workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished())
+                if not self._asked:
+                    workflow.continue_as_new(start.model_copy(update={"position": self._position}))
             elif self._look:
                 await self._look_now()
             else:
                 self._show()
                 await self._wait()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(start.model_copy(update={"position": self._position}))
 
     @workflow.signal(name=contract.LOOK, description="Something came or is owed: look now. No input.")
     def look(self) -> None:
@@ -70,16 +73,16 @@ class SupplierMailbox:
     @workflow.update(
         name=contract.RESOLVE,
         description="An operator decides about messages that could not be read: retry (what was wrong is mended) or "
-        'dismiss. Input: {"resolution": "retry", "note": "..."}.',
+        'dismiss. Input: {"resolution": "retry", "messages": [17], "note": "..."}; without messages, all of them.',
     )
     async def resolve(self, request: ResolveMailbox) -> MailboxStanding:
         """Carry out the decision."""
-        self._decisions.append(request)
-        mine = self._decided + len(self._decisions)
-        await workflow.wait_condition(lambda: self._decided >= mine)
-        if self._trouble:
-            raise ApplicationError(self._trouble, type="Refused", non_retryable=True)
-        return self.standing()
+        asked = Asked(request)
+        self._asked.append(asked)
+        await workflow.wait_condition(lambda: asked.reply is not None or asked.refused is not None)
+        if asked.refused:
+            raise asked.refused
+        return cast("MailboxStanding", asked.reply)
 
     @workflow.query(name=contract.STANDING, description="Where the mailbox stands.")
     def standing(self) -> MailboxStanding:
@@ -106,14 +109,16 @@ class SupplierMailbox:
             self._trouble = reason_of(failed)
         else:
             self._trouble, self._looked_at = None, workflow.now()
+            self._look = self._look or self._position.more
 
-    async def _resolve(self, request: ResolveMailbox) -> None:
+    async def _resolve(self, asked: Asked[ResolveMailbox]) -> None:
+        request = asked.request
         do = Do.read_again if request.resolution is MailboxResolution.RETRY else Do.put_aside
         try:
             self._position = await run_to_completion(
                 workflow.execute_activity_method(
                     do,
-                    self._step(request.resolution),
+                    self._step(request.resolution, request),
                     start_to_close_timeout=IN_THE_BOOKS.start_to_close,
                     schedule_to_close_timeout=OUTSIDE.schedule_to_close,
                     heartbeat_timeout=IN_THE_BOOKS.heartbeat,
@@ -122,36 +127,39 @@ class SupplierMailbox:
                 )
             )
         except ActivityError as failed:
-            self._trouble = reason_of(failed)
+            asked.refused = ApplicationError(reason_of(failed), type="Refused", non_retryable=True)
         else:
-            self._trouble = None
+            asked.reply = self.standing()
 
     async def _wait(self) -> None:
-        """Until the next look is due. One whose messages come to our door is looked at when something is owed."""
+        """Until the next look is due. One whose messages come to our door is looked at while something is owed."""
         position = self._position
-        fetches = position is None or position.fetches or self._trouble is not None
+        again = position is None or position.fetches or position.owes or self._trouble is not None
         every = position.fetch_every if position else FIRST_LOOK
         try:
             await workflow.wait_condition(
-                lambda: self._look or bool(self._decisions),
-                timeout=every if fetches else None,
+                lambda: self._look or bool(self._asked),
+                timeout=every if again else None,
                 timeout_summary="next look",
             )
         except TimeoutError:
             self._look = True
 
-    def _step(self, step: str) -> MailboxStep:
+    def _step(self, step: str, request: ResolveMailbox | None = None) -> MailboxStep:
         info = workflow.info()
-        number = self._looks + self._decided
+        self._steps += 1
         return MailboxStep(
-            key=f"{info.workflow_id}/{step}/{info.run_id[:8]}.{number}",
+            key=f"{info.workflow_id}/{step}/{info.run_id[:8]}.{self._steps}",
             at=workflow.now(),
             supplier_id=self._start.supplier_id,
             task_queue=info.task_queue,
+            messages=request.messages if request else (),
+            note=request.note if request else "",
         )
 
     def _show(self) -> None:
-        needs = bool(self._trouble or (self._position and self._position.unreadable_total))
+        position = self._position
+        needs = bool(self._trouble or (position and (position.unreadable_total or position.in_the_way)))
         if needs != self._indexed:
             self._indexed = needs
             workflow.upsert_search_attributes(  # pyright: ignore[reportUnknownMemberType] - the SDK leaves its type open
@@ -172,8 +180,12 @@ def current_details(
     name = position.supplier_name if position else supplier_id
     lines: list[str] = []
     if trouble:
-        lines += [f"**{name} cannot be reached**, and only its own messages wait for that: {trouble}.", ""]
-        lines += [f"It is tried again by itself. To see what is wrong: `promisekeeper check {supplier_id}`.", ""]
+        lines += [f"**The last look at what {name} sends came to nothing**: {trouble}.", ""]
+        lines += [
+            "Only its own messages wait for that, and it is tried again by itself. To see what is wrong: "
+            f"`promisekeeper check {supplier_id}`.",
+            "",
+        ]
     if looked_at:
         lines.append(f"Last looked at {looked_at:%Y-%m-%d %H:%M:%S} UTC.")
     if position is None:

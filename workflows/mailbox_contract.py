@@ -41,7 +41,10 @@ class ResolveMailbox(Frozen):
     """An operator's decision."""
 
     resolution: MailboxResolution
+    messages: tuple[int, ...] = ()
+    """By their inbox ids, which ones; none named: all that wait."""
     note: str = ""
+    """Why, for the story."""
 
 
 class MailboxStanding(Frozen):

@@ -7,12 +7,13 @@ crash. Bytes are rendered once, stored in the ledger's outbox, and sent as store
 A connector for documents (X12, EDIFACT, cXML, CSV) is a codec and a transport: see `documents.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from importlib.metadata import entry_points
-from typing import ClassVar, Protocol, cast
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -95,6 +96,11 @@ class Manifest(Frozen):
     config: type[BaseModel]
     grade: Grade | None = None
     """As its author's run of the kit measured it; the kit fails a run that measures another."""
+    by_envelope: Callable[[bytes], Mapping[str, object] | None] | None = None
+    """The settings that a document's own envelope tells (from whom, for whom), or None: it is not of this protocol.
+
+    By them `promisekeeper inspect` reads a document of somebody's who is no supplier yet. Nothing else does.
+    """
 
 
 class OrderLine(Frozen):
@@ -294,9 +300,28 @@ class Connector(Protocol):
         ...
 
 
+@runtime_checkable
+class HidesSecrets(Protocol):
+    """A connector, besides, whose partner proves itself by a password within the message."""
+
+    def hidden(self, message: Inward) -> Inward:
+        """Pure: the message as it may be kept, without the password."""
+        ...
+
+    def shown(self, message: Inward) -> Inward:
+        """Pure: a message that was kept, as `decode` reads it."""
+        ...
+
+
+@cache
+def _entries() -> EntryPoints:
+    """What installed packages say they have; looking through all of them takes a while."""
+    return entry_points(group=ENTRY_POINT_GROUP)
+
+
 def installed() -> list[str]:
     """The names of the connectors that are installed."""
-    return sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return sorted(entry.name for entry in _entries())
 
 
 def connector_class(name: str) -> type[Connector]:
@@ -305,7 +330,7 @@ def connector_class(name: str) -> type[Connector]:
     Raises:
         WronglySetUp: none is installed under that name, or it cannot be imported.
     """
-    found = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    found = _entries().select(name=name)
     if not found:
         raise WronglySetUp(f"no connector {name!r} is installed; there is {', '.join(installed())}")
     try:

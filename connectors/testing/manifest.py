@@ -104,11 +104,9 @@ class ManifestTests(Group):
     @requires()
     async def test_what_a_setting_takes_away_is_denied_and_nothing_else(self, connector: Connector, peer: Peer) -> None:
         config = connector.manifest.config.model_validate(dict(peer.settings))
-        for name, value in config:
-            if not isinstance(value, bool):
-                continue
+        for name, thrown in _each_switch_thrown(config, peer.settings):
             try:
-                other = another(connector, peer, **{name: not value})
+                other = type(connector)(peer.supplier_id, thrown)
             except ValidationError:
                 continue  # this switch cannot be thrown alone
             try:
@@ -128,6 +126,16 @@ async def _keeps_its_word(connector: Connector, setting: str) -> None:
                 await doing(connector)
             except Unsupported as denied:
                 pytest.fail(f"with {setting} thrown it claims {capability}, and says {denied}")
+
+
+def _each_switch_thrown(config: BaseModel, settings: Mapping[str, object]) -> Iterator[tuple[str, dict[str, object]]]:
+    """For each setting that is true or false, however deep: its name, and the settings with it the other way round."""
+    for name, value in config:
+        if isinstance(value, bool):
+            yield name, {**settings, name: not value}
+        elif isinstance(value, BaseModel) and isinstance(within := settings.get(name, {}), Mapping):
+            for inner, thrown in _each_switch_thrown(value, cast("Mapping[str, object]", within)):
+                yield f"{name}.{inner}", {**settings, name: thrown}
 
 
 def _values(config: BaseModel) -> Iterator[tuple[str, object]]:

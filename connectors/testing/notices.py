@@ -89,7 +89,9 @@ class NoticeTests(Group):
     @requires("inbound")
     async def test_goods_that_were_not_ordered_are_put_on_no_line(self, connector: Connector, peer: Peer) -> None:
         stranger = NoticeLine(line=LineRef(line_no=9, sku="PLATE-09", supplier_sku="A-90"), shipped=Decimal(5))
-        for event in await heard(connector, peer, peer.write(notice(stranger))):
+        events = await heard(connector, peer, peer.write(notice(stranger)))
+        assert events, "somebody has to be told that they come"
+        for event in events:
             assert isinstance(event, ShipNotice | Unmatched)
             if isinstance(event, ShipNotice):
                 assert [line_no_of(line.line) for line in event.lines] == [None], "it is put on a line by guess"

@@ -150,14 +150,14 @@ class Peer(Protocol):
 
     async def deliver(self, *messages: Inward) -> None:
         """Put messages where the connector's `poll` finds them, in this order."""
-        raise NotImplementedError(f"{len(messages)} messages wait, and this far side is not polled")
+        raise AssertionError(f"{len(messages)} messages wait, and this far side is not polled")
 
     def understands(self, reply: Reply, message: Inward) -> bool:
         """Read what the connector wrote by `acknowledge`: True when it says that `message` could be read.
 
         Raises: anything, when it is no sound document, or speaks of another message.
         """
-        raise NotImplementedError(f"a {reply.content_type} for {len(message.body)} bytes: nothing is owed here")
+        raise AssertionError(f"a {reply.content_type} for {len(message.body)} bytes: nothing is owed here")
 
     def carried(self, text: str) -> str:
         """What is left of a description in this format, as its documentation says; here: all of it."""

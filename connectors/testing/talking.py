@@ -170,7 +170,9 @@ def parts(answered: OrderAck | ChangeAck, order: Place = ORDER) -> Parts:
     for line in answered.lines:
         line_no = line_no_of(line.line, order)
         assert line_no is not None, f"the answer names a line that was not ordered: {line.line!r}"
-        found.setdefault(line_no, []).extend((part.status, part.quantity) for part in line.splits)
+        asked = next(Decimal(one.quantity) for one in order.lines if one.line_no == line_no)
+        whole = [(SplitStatus.ACCEPTED, asked)] if not line.splits else []
+        found.setdefault(line_no, []).extend(whole or [(part.status, part.quantity) for part in line.splits])
     return {line_no: sorted(several) for line_no, several in found.items()}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.book import Ledger
 from tests.cli.conftest import Command
 
 SAMPLES = Path(__file__).parents[1] / "connectors" / "samples" / "x12"
@@ -39,6 +40,19 @@ async def test_damage_that_was_survived_is_told(promisekeeper: Command, profile:
     assert "issues that were survived" in out and "SE01" in out
 
 
+async def test_what_comes_instead_and_when_it_leaves_is_shown(
+    promisekeeper: Command, profile: Path, tmp_path: Path
+) -> None:
+    instead = tmp_path / "instead.edi"
+    said = (SAMPLES / "ours_855_splits.edi").read_bytes().partition(b"PO1*")[0]
+    line = b"REF*ZZ**see our letter~\nPO1*1*10*EA*5**BP*MUG*VP*V-1~\nACK*IS*10*EA*068*20261203**VP*V-2~\nSE*0*0001~\n"
+    instead.write_bytes(said + line)
+    code, out, _ = await promisekeeper("inspect", instead, "--connector", "x12", "--config", profile)
+    assert code == 0
+    assert "10 substituted by V-2, leaves on 2026-12-03" in " ".join(out.split())
+    assert "see our letter" in out
+
+
 async def test_what_nobody_can_read_is_said_with_the_reason(
     promisekeeper: Command, profile: Path, tmp_path: Path
 ) -> None:
@@ -56,7 +70,7 @@ async def test_what_nobody_can_read_is_said_with_the_reason(
         ((".", "--connector", "x12"), "cannot be read"),
         ((SAMPLES / "ours_855_splits.edi", "--config", "x.json"), "--config goes with --connector"),
         ((SAMPLES / "ours_855_splits.edi", "--connector", "x12", "--config", "x.json"), "x.json cannot be read"),
-        ((SAMPLES / "ours_855_splits.edi",), "no ledger is set"),
+        ((SAMPLES / "ours_855_splits.edi", "--supplier", "acme"), "no ledger is set"),
     ],
 )
 async def test_wrong_use_is_told(
@@ -65,6 +79,42 @@ async def test_wrong_use_is_told(
     code, out, err = await promisekeeper("inspect", *arguments)
     assert (code, out) == (2, "")
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("x12/ours_855_splits.edi", "65 backordered, here on 2027-01-15"),
+        ("x12/ours_997_rejected.edi", "our document 17 could not be read"),
+        ("edifact/ordrsp_schedule.edi", "35 backordered, here on 2027-01-31"),
+        ("edifact/public_orders_wikipedia.edi", "orders something from us: it went astray"),
+        ("cxml/confirmation_of_a_delete.xml", "change ack"),
+        ("csv/acknowledgement.csv", "65 backordered, here on 2027-01-15"),
+    ],
+)
+async def test_a_strangers_document_is_read_by_its_own_envelope(
+    promisekeeper: Command, nowhere: None, document: str, said: str
+) -> None:
+    code, out, err = await promisekeeper("inspect", SAMPLES.parent / document)
+    assert (code, err) == (0, "")
+    assert "By its own envelope" in out and said in " ".join(out.split())
+
+
+async def test_a_document_of_nobodys_is_shown_and_said_to_be_so(promisekeeper: Command, stocked: Ledger) -> None:
+    code, out, err = await promisekeeper("inspect", SAMPLES / "ours_855_splits.edi")
+    assert code == 1
+    assert "By its own envelope" in out and "35 accepted" in out
+    assert "no supplier of the ledger is understood so" in err and "(http): " in err
+
+
+async def test_a_document_without_a_known_envelope_needs_a_word_whose_it_is(
+    promisekeeper: Command, nowhere: None, tmp_path: Path
+) -> None:
+    stray = tmp_path / "stray.edi"
+    stray.write_text("Dear Sirs, we regret")
+    code, out, err = await promisekeeper("inspect", stray)
+    assert (code, out) == (1, "")
+    assert "say whose it is" in " ".join(err.split())
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_a_connector_that_cannot_be_imported_is_no_hindrance_to_the_others(monke
         EntryPoint("broken", "no_such_module_anywhere:Connector", group),
         EntryPoint("http", "connectors.suppliers.http:HttpConnector", group),
     ]
-    monkeypatch.setattr(interface, "entry_points", lambda **about: EntryPoints(there).select(**about))
+    monkeypatch.setattr(interface, "_entries", lambda: EntryPoints(there))
     assert isinstance(connector_for("http", "acme", CONFIG), HttpConnector)
     with pytest.raises(WronglySetUp, match=r"'broken' cannot be imported .*no_such_module_anywhere"):
         connector_for("broken", "acme", CONFIG)

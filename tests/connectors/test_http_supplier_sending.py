@@ -97,8 +97,8 @@ async def test_a_supplier_that_asks_to_wait_is_given_that_time(
 
 
 async def test_the_first_request_still_in_flight_is_retryable(world: World, connect: Connect, placed: Envelope) -> None:
-    await world.supplier("acme").fail_next("slow", seconds=0.5)
-    assert (await connect(timeout_seconds=0.05).send(placed)).result is SendResult.UNKNOWN
+    await world.supplier("acme").fail_next("slow", seconds=2)
+    assert (await connect(timeout_seconds=0.3).send(placed)).result is SendResult.UNKNOWN
     with pytest.raises(Retryable, match="still worked on"):
         await connect().send(placed)
 

@@ -66,7 +66,7 @@ async def taken_in(world: KilledWorld, name: str, count: int) -> None:
                 await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("count", [2, WORKERS])
+@pytest.mark.parametrize("count", [2, WORKERS] if LONG else [WORKERS])
 async def test_workers_share_the_work_and_none_is_done_twice(world: KilledWorld, count: int) -> None:
     name = f"SHARED-{count}"
     with ExitStack() as absent:

@@ -25,6 +25,13 @@ CARRIER_SECRET = "whsec_c2ltdWxhdGVkLWNhcnJpZXItc2lnbmluZy1rZXk="
 
 
 @pytest.fixture
+async def set_up_anew(shop: Shop) -> AsyncIterator[None]:
+    """For a test that sets a supplier up wrongly: the shop is every other test's, too."""
+    yield
+    await catalogue.load_catalogue(shop.world.ledger, small_catalogue(shop.outside), at=datetime.now(UTC))
+
+
+@pytest.fixture
 async def outside(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """Someone outside, without our API key."""
     async with httpx.AsyncClient(base_url=shop.gateway_url, timeout=30, trust_env=False) as client:
@@ -151,6 +158,7 @@ async def test_a_complaint_that_repeats_the_message_is_fit_for_ledger_and_log(
     assert await _kept(shop, message["headers"]["webhook-id"]) == (body, complaint)
 
 
+@pytest.mark.usefixtures("set_up_anew")
 async def test_while_a_supplier_is_set_up_wrongly_its_messages_are_to_be_sent_again(
     outside: httpx.AsyncClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

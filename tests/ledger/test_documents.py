@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from domain.supplier_events import Balance, ChangeAck, ChangeVerdict, Hint, NoticePurpose, ShipNotice, SyntaxAck
-from ledger import documents, inbox, operations, purchase_orders
+from domain.supplier_events import (
+    Balance,
+    ChangeAck,
+    ChangeVerdict,
+    Hint,
+    NoticePurpose,
+    OrderAck,
+    ShipNotice,
+    SyntaxAck,
+)
+from ledger import documents, inbox, operations, purchase_orders, unreadable
 from tests.ledger.ordering import (
     CANCEL,
     CHANGE,
@@ -197,6 +206,15 @@ async def test_what_is_not_shipped_any_more_is_looked_for_elsewhere(shop: Any) -
     assert "supply_changed" in await shop.words("backorder/b2")
 
 
+async def test_a_line_in_two_parcels_of_one_shipment_is_closed_after_both(shop: Any) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    first, second = (with_balance(notice(po_number, units), Balance.CLOSED) for units in (6, 3))
+    await hear(shop, first.model_copy(update={"lines": (*first.lines, *second.lines)}))
+    stands = await line(shop, po_number)
+    assert (stands.open, stands.closed_short) == (9, 1)
+    assert await claims(shop, "b1", "b2") == [6, 3]
+
+
 @pytest.mark.parametrize("balance", [Balance.OPEN, Balance.UNKNOWN])
 async def test_what_may_still_be_shipped_is_waited_for(shop: Any, balance: Balance) -> None:
     po_number = await placed(shop, b1=6, b2=4)
@@ -234,6 +252,73 @@ async def test_a_replacement_of_a_notice_that_never_came_counts(shop: Any) -> No
     po_number = await placed(shop, b1=10)
     await hear(shop, again(notice(po_number, 4), NoticePurpose.REPLACE))
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": 4}]
+
+
+@pytest.mark.parametrize(("later", "on_its_way"), [(NoticePurpose.REPLACE, 4), (NoticePurpose.CANCEL, 0)])
+async def test_a_notice_that_comes_after_the_word_that_overtook_it_counts_nothing(
+    shop: Any, later: NoticePurpose, on_its_way: int
+) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, again(notice(po_number, 4), later))
+    await hear(shop, notice(po_number, 9))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": on_its_way}]
+    await hear(shop, again(notice(po_number, 2), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 2}]
+
+
+async def kept(shop: Any, *events: Any, key: str = "ISA/41", body: bytes = b"ISA") -> inbox.StoredMessage:
+    return await inbox.store_message(
+        shop.ledger, "acme", door="fetched", dedupe_key=key, headers={}, body=body, at=MONDAY, events=events
+    )
+
+
+async def test_another_document_under_a_number_that_was_given_before_is_told_from_a_repeat(shop: Any) -> None:
+    one, other = Hint(what="one"), Hint(what="other")
+    first = await kept(shop, one)
+    assert not first.differs
+    repeats = [await kept(shop, one), await kept(shop, one, body=b"ISA, written again"), await kept(shop, other)]
+    assert [(again.inbox_id, again.repeated, again.differs) for again in repeats] == [(first.inbox_id, True, False)] * 3
+    assert (await kept(shop, other, body=b"ISA, another")).differs
+
+
+async def test_a_message_that_concerned_no_order_can_be_read_again(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    astray = await kept(shop, OrderAck(po_number="4711"))
+    assert astray.astray and astray.po_numbers == ()
+    for key in ("first", "first", "second"):
+        read = await unreadable.read_after_all(
+            shop.ledger, "acme", astray.inbox_id, [OrderAck(po_number=po_number)], key=key, at=TUESDAY
+        )
+        assert read.po_numbers == ((po_number,) if key == "first" else ())
+    assert (await inbox.apply_events(shop.ledger, po_number, at=TUESDAY)).count == 1
+    assert await unreadable.unreadable(shop.ledger, "acme") == ([], 0)
+
+
+async def test_a_message_of_which_a_part_counts_is_not_read_twice(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    both = await kept(shop, notice(po_number, 4), OrderAck(po_number="4711"))
+    await inbox.apply_events(shop.ledger, po_number, at=TUESDAY)
+    again_read = [notice(po_number, 4, shipment_id="s-2")]
+    read = await unreadable.read_after_all(shop.ledger, "acme", both.inbox_id, again_read, key="retry", at=TUESDAY)
+    assert read.po_numbers == ()
+    assert await inbox.unapplied(shop.ledger, po_number) == []
+    _, waiting = await unreadable.unreadable(shop.ledger, "acme")
+    assert waiting == 1
+
+
+async def test_what_is_wrong_with_a_message_that_was_read_is_left_to_a_person(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    message = await kept(shop, notice(po_number, 4))
+    for _ in range(2):
+        await unreadable.leave_to_person(shop.ledger, message.inbox_id, "the supplier refuses our reply 3 to it")
+    ((waiting,), total) = await unreadable.unreadable(shop.ledger, "acme")
+    assert (waiting.why, total) == ("the supplier refuses our reply 3 to it", 1)
+
+
+async def test_a_long_message_is_told_in_short(shop: Any) -> None:
+    await kept(shop, *[Hint(what=f"part {n}") for n in range(500)], OrderAck(po_number="4711"))
+    (told,) = await shop.rows("select facts ->> 'text' as text from journal where kind = 'message'")
+    assert told["text"] == "Message through the fetched: 500 hint, order_ack"
 
 
 async def test_an_answer_that_does_not_say_to_what_is_to_what_was_asked(shop: Any) -> None:

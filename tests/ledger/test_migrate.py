@@ -9,6 +9,8 @@ import pytest
 from psycopg import sql
 
 from devstack.postgres import Postgres
+from ledger import unreadable
+from ledger.book import Ledger
 from ledger.migrate import Migration, MigrationRefused, apply, migrate, shipped
 
 FIRST = Migration("0001_first.sql", b"create table thing (id int); create table other (id int);")
@@ -64,3 +66,22 @@ async def test_a_file_that_fails_leaves_nothing_of_itself(empty_dsn: str) -> Non
     async with await psycopg.AsyncConnection.connect(empty_dsn) as connection:
         assert await (await connection.execute("select to_regclass('half')::text")).fetchone() == (None,)
     assert await apply(empty_dsn, [FIRST, SECOND]) == [SECOND.name]
+
+
+async def test_messages_that_an_older_release_could_not_read_are_left_to_a_person(empty_dsn: str) -> None:
+    older = [migration for migration in shipped() if migration.name < "0005"]
+    await apply(empty_dsn, older)
+    async with await psycopg.AsyncConnection.connect(empty_dsn, autocommit=True) as connection:
+        await connection.execute(
+            "insert into supplier (supplier_id, status, doc) values ('acme', 'trusted', '{}')",
+        )
+        for key, why in (("a", "no JSON"), ("b", None)):
+            await connection.execute(
+                "insert into inbox (supplier_id, door, dedupe_key, sha256, headers, body, received_at, unreadable) "
+                "values ('acme', 'webhook', %s, '', '{}', '', now(), %s)",
+                (key, why),
+            )
+    await migrate(empty_dsn)
+    async with await Ledger.open(empty_dsn, size=1) as ledger:
+        (waiting,), total = await unreadable.unreadable(ledger, "acme")
+        assert (waiting.why, total) == ("no JSON", 1)

@@ -77,6 +77,24 @@ async def test_confirmed_as_ordered_keeps_the_quoted_date_and_tells_once(shop: A
     assert (await po(shop, po_number)).acknowledged_at == TUESDAY
 
 
+async def test_a_line_that_is_confirmed_without_a_quantity_comes_whole_by_its_day(shop: Any) -> None:
+    po_number = await placed(shop, a=5, b=5)
+    dated = AckLine(line=LineRef(line_no=1), splits=(), deliver_on=LATER)
+    applied = await hear(shop, OrderAck(po_number=po_number, lines=(dated,)))
+    assert applied.incidents == ()
+    assert await claims(shop, "a", "b") == [5, 5]
+    assert await expected(shop, "a", "b") == [LATER, LATER]
+
+
+async def test_a_line_of_a_partly_agreed_change_without_a_quantity_is_as_it_was_asked(shop: Any) -> None:
+    po_number = await placed(shop, a=6, b=6)
+    await shop.cancel("b")
+    await sent(shop, await reduction(shop, po_number, can_cancel=False))
+    as_asked = (AckLine(line=LineRef(line_no=1), splits=()),)
+    await hear(shop, answer(po_number, ChangeVerdict.PARTLY, lines=as_asked))
+    assert ((await line(shop, po_number)).open, await claims(shop, "a")) == (6, [6])
+
+
 async def test_short_trims_the_lowest_rank_which_looks_elsewhere(shop: Any) -> None:
     po_number = await placed(shop, a=5, b=5)
     await hear(shop, ack(po_number, part(ACCEPTED, 7), part(SplitStatus.REJECTED, 3)))

@@ -17,7 +17,7 @@ COMMITTED = Path(__file__).with_name("fingerprint.txt")
 
 WORKFLOWS = (
     *("workflows/backorder.py", "workflows/purchase_order.py", "workflows/duty_workflow.py"),
-    "workflows/sweeps.py",
+    *("workflows/mailbox.py", "workflows/sweeps.py"),
 )
 RULES = ("domain/duties.py", "domain/backorder_duty.py", "domain/purchase_order_duty.py")
 

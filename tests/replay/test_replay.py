@@ -38,6 +38,12 @@ def test_each_kind_of_path_is_there(release: str) -> None:
         assert word in said
 
 
+def test_each_workflow_is_there_in_the_newest_release() -> None:
+    newest = max(HISTORIES.iterdir(), key=lambda release: [int(part) for part in release.name.split(".")])
+    kinds = {file.name.partition("-")[0] for file in newest.glob("*/*.gz")}
+    assert kinds >= {"backorder", "po", "mailbox", "sweep"}
+
+
 def test_a_path_is_there_from_before_and_after_each_patch() -> None:
     patched = {release.name: "TemporalChangeVersion" in _all_text(release) for release in sorted(HISTORIES.iterdir())}
     assert patched["0.1"] is False

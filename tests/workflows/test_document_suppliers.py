@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
 
-from domain.names import supplier_task_queue
+from domain.names import mailbox_workflow_id, supplier_task_queue
 from tests.workflows.papyrus import Folders
+from workflows.mailbox import SupplierMailbox
+from workflows.mailbox_contract import MailboxInput
 from workflows.purchase_order_contract import NEEDS_ATTENTION
 
 
@@ -107,8 +110,40 @@ async def test_what_calls_a_supplier_runs_on_its_own_queue(papyrus: Folders) -> 
     assert set(queues.values()) - {queues["deliver"]} <= {papyrus.shop.task_queue}
 
 
+async def test_a_decision_made_while_the_mailbox_begins_a_new_run_is_answered(papyrus: Folders) -> None:
+    await papyrus.deal()
+    await papyrus.mailbox_until(lambda s: s["looked_at"])
+    await papyrus.shop.client.start_workflow(
+        SupplierMailbox.run,
+        MailboxInput(supplier_id=papyrus.supplier_id, looks_per_run=1),
+        id=mailbox_workflow_id(papyrus.supplier_id),
+        task_queue=papyrus.shop.task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+    )
+    for _ in range(5):
+        answered = await papyrus.mailbox.execute_update("resolve", {"resolution": "retry"})
+        assert answered["position"]["unreadable_total"] == 0
+
+
 async def test_a_decision_that_cannot_be_carried_out_is_told_to_whoever_made_it(papyrus: Folders) -> None:
     await papyrus.deal()
     await papyrus.mailbox_until(lambda s: s["looked_at"])
     with pytest.raises(WorkflowUpdateFailedError):
         await papyrus.mailbox.execute_update("resolve", {"resolution": "whatever"})
+
+
+async def test_one_of_several_messages_can_be_decided_about_and_why_is_kept(papyrus: Folders) -> None:
+    await papyrus.deal()
+    for name in ("a", "b"):
+        (papyrus.answers / f"{name}.csv").write_text(f'"{name}: a quote that is never closed\n')
+    found = await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["unreadable_total"] == 2)
+    first, second = (one["inbox_id"] for one in found["position"]["unreadable"])
+    left = await papyrus.mailbox.execute_update(
+        "resolve", {"resolution": "dismiss", "messages": [first], "note": "a test of theirs"}
+    )
+    assert [one["inbox_id"] for one in left["position"]["unreadable"]] == [second]
+    async with papyrus.shop.world.ledger.look() as connection:
+        told = await connection.execute("select facts ->> 'text' from journal where kind = 'seen to'")
+        assert await told.fetchall() == [
+            (f"Seen to, put aside by an operator: a test of theirs: message {first}",),
+        ]

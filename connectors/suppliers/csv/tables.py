@@ -71,6 +71,12 @@ ALIASES = {
 }
 """Header names that partners use, and ours."""
 
+SURER = frozenset({"confirmed_quantity", "shipped_quantity", "shipped", "promised_date", "eta"})
+"""Names by which the supplier speaks: beside one of them, another column of that meaning repeats what we said."""
+
+ORDERED = {"quantity": "quantity_before", "deliver_on": "wanted_on"}
+"""What such a column repeats."""
+
 COLUMNS = frozenset(
     {
         *ALIASES.values(),
@@ -189,12 +195,18 @@ def _parsed(text: str, delimiter: str, *, strict: bool) -> list[tuple[int, list[
 def _columns(header: list[str], partner: CsvPartner) -> list[str]:
     """Our names for a header's cells; what we do not know stays as it is."""
     columns: list[str] = []
+    theirs: list[bool] = []
     for cell in header:
         said = cell.strip().strip("\ufeff'").casefold()
         plain = _APART.sub("_", said).strip("_")
-        ours = partner.columns.get(said) or partner.columns.get(plain)
-        columns.append(ours or ALIASES.get(plain, plain))
-    return columns
+        agreed = partner.columns.get(said) or partner.columns.get(plain)
+        columns.append(agreed or ALIASES.get(plain, plain))
+        theirs.append(bool(agreed) or plain in SURER)
+    sure = {column for column, answers in zip(columns, theirs, strict=True) if answers}
+    return [
+        ORDERED.get(column, column) if column in sure and not answers else column
+        for column, answers in zip(columns, theirs, strict=True)
+    ]
 
 
 def _is_header(columns: list[str]) -> bool:

@@ -47,6 +47,11 @@ def confirmation_events(request: Element, partner: CxmlPartner, issues: Issues) 
         return (_ask(meant, "takes back its confirmation, which cXML does not know. Ask them what holds now."),)
     if operation not in {"", "new", "update"}:
         issues.add(f"ConfirmationHeader/@operation {operation!r} is not known; it is read as new")
+    for which in ("shipmentDate", "deliveryDate"):
+        if said := attribute(header, which):
+            issues.add(
+                f"ConfirmationHeader/@{which} {said!r} is left out: cXML dates parts of lines (ConfirmationStatus)"
+            )
     if kind == "requesttopay":
         return (Hint(po_number=meant.po_number, what="The supplier asks to be paid for this order."),)
     if kind == "replace":
@@ -61,7 +66,7 @@ def confirmation_events(request: Element, partner: CxmlPartner, issues: Issues) 
     reading = ConfirmedLines(kind, partner, issues)
     lines = () if kind == "reject" else reading.read(items)
     incidents = tuple(_ask(meant, f"{what}. Ask them what they mean.") for what in reading.unclear)
-    if not lines and kind not in {"accept", "reject"}:
+    if not lines and (incidents or kind not in {"accept", "reject"}):
         said = "backorders the order as a whole" if kind == "backordered" else "confirms in detail"
         return incidents or (_ask(meant, f"{said}, and names no line. Ask them what comes when."),)
     ack = OrderAck(

@@ -132,7 +132,7 @@ class ConfirmedLines:
             money = child(detail, "UnitPrice", "Money")
         if money is None or not text(money):
             return None
-        if child(detail, "PriceBasisQuantity") is not None:
+        if any(child(priced, "PriceBasisQuantity") is not None for priced in (part, detail)):
             self._issues.add(f"{where}: the price is for a PriceBasisQuantity; it is not read")
             return None
         found = number(text(money), MOST_MONEY)

@@ -11,6 +11,9 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 """One line that XML can carry; `ConnectorConfig` refuses what cannot be printed."""
 
 
+PAYLOAD_DOMAIN = "[A-Za-z0-9.-]{1,80}"
+
+
 def _usable_secret(secret: SecretStr) -> SecretStr:
     value = secret.get_secret_value()
     if not value or value != value.strip():
@@ -86,7 +89,7 @@ class CxmlPartner(ConnectorConfig):
     """SharedSecret that we send. It is put in when a document leaves, and stored nowhere."""
     inbound_secret: Secret
     """SharedSecret that the sender proves itself with."""
-    payload_domain: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,80}$")]
+    payload_domain: Annotated[str, StringConstraints(pattern=f"^{PAYLOAD_DOMAIN}$")]
     """What stands after the @ in our payloadIDs, such as shop.example: no other of our installations may have it."""
     deployment_mode: Mode = Mode.PRODUCTION
     version: Annotated[str, StringConstraints(pattern=r"^1\.2\.\d{3}$")] = "1.2.050"

@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 
+from lxml import etree
+
 from connectors.errors import Undecodable
 from connectors.suppliers.cxml.confirmations import confirmation_events
 from connectors.suppliers.cxml.documents import Document, Element, attribute, child, children, local_name, read, text
 from connectors.suppliers.cxml.profile import Credential, CxmlPartner, Mode
 from connectors.suppliers.cxml.responses import response
+from connectors.suppliers.cxml.secrets import hidden
 from connectors.suppliers.cxml.ship_notices import ship_notice_events
 from connectors.suppliers.cxml.status_updates import status_update_events
 from connectors.suppliers.interface import Decoded, Inward, Reply, WireIds
@@ -32,21 +35,31 @@ def decoded(message: Inward, partner: CxmlPartner) -> Decoded:
     if attribute(request, "deploymentMode").casefold() == Mode.TEST and partner.deployment_mode is Mode.PRODUCTION:
         document.issues.add("it is marked as a test, and nothing of it is acted upon")
         events = ()
-    return Decoded(
-        dedupe_key=payload or f"sha256:{hashlib.sha256(message.body).hexdigest()}",
-        events=events,
-        issues=document.issues.told(),
-    )
+    return Decoded(dedupe_key=_dedupe_key(payload, request, message), events=events, issues=document.issues.told())
+
+
+def _dedupe_key(payload: str | None, request: Element, message: Inward) -> str:
+    """What the document is called, and what it asks: there are senders who call each document the same.
+
+    The rest may differ from one delivery to the next (`cXML/@timestamp`). Without a name it is known by its bytes.
+    """
+    if payload is None:
+        return f"sha256:{hashlib.sha256(hidden(message.body)).hexdigest()}"
+    asked = hashlib.sha256(etree.tostring(request, method="c14n", with_tail=False))
+    return f"{payload}/{asked.hexdigest()[:16]}"
 
 
 def _asked(document: Document) -> tuple[Element, Element]:
-    """The Request, and what is asked in it. Raises: Undecodable (there is none)."""
-    request = child(document.root, "Request")
-    asked = next((each for each in (request if request is not None else ()) if local_name(each)), None)
-    if request is None or asked is None:
+    """The Request, and what is asked in it. Raises: Undecodable (there is none, or more than the one there can be)."""
+    found = [(request, each) for request in children(document.root, "Request") for each in request if local_name(each)]
+    if not found:
         held = ", ".join(local_name(each) for each in document.root) or "nothing"
         raise Undecodable(plain_words(f"the document is no Request; it holds {held}"))
-    return request, asked
+    if len(found) > 1:
+        raise Undecodable(
+            f"the document holds {len(found)} requests, and cXML has one in each; ask for them one by one"
+        )
+    return found[0]
 
 
 def _events(document: Document, asked: Element, payload: str | None, partner: CxmlPartner) -> tuple[SupplierEvent, ...]:

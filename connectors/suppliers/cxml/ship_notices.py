@@ -92,7 +92,7 @@ class _Notice:
     def _line(self, item: Element, po_number: str) -> NoticeLine | None:
         ref = line_meant(item, child(item, "ItemID"))
         shipped = number(attribute(item, "quantity"), MOST_UNITS)
-        unit = text(child(item, "UnitOfMeasure"))
+        unit = text(child(item, "UnitOfMeasure")) or text(child(item, "ShipNoticeItemDetail", "UnitOfMeasure"))
         if ref is None or shipped is None or not self._units.same(unit):
             which = ref and (ref.line_no or ref.sku or ref.supplier_sku)
             carried = f"{attribute(item, 'quantity') or 'some'} {unit} of {f'line {which}' if which else 'a line'}"

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from connectors.configuration import ConnectorConfig
+from connectors.errors import Undecodable
 from connectors.suppliers.documents import DocumentConnector
 from connectors.suppliers.edifact.codec import EdifactCodec
+from connectors.suppliers.edifact.interchange import first_header
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import Grade, Manifest
-from connectors.suppliers.transports.configuration import TransportConfig, open_transport
+from connectors.suppliers.transports.configuration import UNUSED, TransportConfig, open_transport
 
 
 class EdifactConfig(ConnectorConfig):
@@ -20,6 +22,22 @@ class EdifactConfig(ConnectorConfig):
     """How documents travel: folder, sftp or https."""
 
 
+def _by_envelope(body: bytes) -> Mapping[str, object] | None:
+    try:
+        header = first_header(body)
+    except Undecodable:
+        return None
+    partner = {
+        "partner_id": header.sender.id,
+        "partner_qualifier": header.sender.qualifier,
+        "our_id": header.recipient.id,
+        "our_qualifier": header.recipient.qualifier,
+        "test": header.test,
+        "receipts": True,
+    }
+    return {"partner": partner, "transport": UNUSED}
+
+
 class EdifactConnector(DocumentConnector):
     """EDIFACT with one supplier."""
 
@@ -29,6 +47,7 @@ class EdifactConnector(DocumentConnector):
         protocol="EDIFACT ORDERS, ORDCHG, ORDRSP, DESADV, CONTRL",
         config=EdifactConfig,
         grade=Grade.GOLD,
+        by_envelope=_by_envelope,
     )
 
     def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:

@@ -82,9 +82,10 @@ def _after_last_unt(segments: Sequence[Segment]) -> Iterator[Segment]:
 
 
 def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues) -> str:
-    """The same for every delivery: sender, date and time, reference of UNB, and the references of the messages.
+    """The same for every delivery: sender, date, time and reference of UNB, references and content of the messages.
 
-    Date and time belong to it since there are senders who count every interchange as number 1, or begin anew each day.
+    Date and time belong to it since there are senders who begin to count anew each day, and the content since others
+    count every interchange as number 1, and send several in a minute.
     """
     if not any(interchange.reference for interchange in interchanges):
         issues.note("UNB has no reference: the document is recognised by its bytes only")
@@ -93,7 +94,8 @@ def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues)
         "/".join((*one.sender, one.prepared, one.reference, *(message.reference for message in one.messages)))
         for one in interchanges
     ]
-    key = "|".join(parts)
+    said = hashlib.sha256(repr([one.messages for one in interchanges]).encode(errors="replace"))
+    key = f"{'|'.join(parts)}/{said.hexdigest()[:16]}"
     if len(key) <= LONGEST_NAME and key.isprintable():
         return key
     return f"{plain_words(key)[:100]}/{hashlib.sha256(key.encode()).hexdigest()}"

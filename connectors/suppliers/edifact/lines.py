@@ -12,18 +12,29 @@ POTENTIAL, SUBSTITUTED_BY, SUBSTITUTE_FOR = "2", "3", "4"
 """PIA 4347: the numbers are those of a possible substitute, of the substitute, of what it replaces."""
 
 
-def blocks(segments: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
-    """The header, and for each LIN what belongs to it. The summary after UNS belongs to neither."""
+def blocks(segments: Sequence[Segment], issues: Issues) -> tuple[list[Segment], list[list[Segment]]]:
+    """The header, and for each LIN what belongs to it. The summary after UNS belongs to neither, as do sub-lines."""
     header: list[Segment] = []
     lines: list[list[Segment]] = []
+    current = header
     for segment in segments:
         if segment.tag == "UNS":
             break
         if segment.tag == "LIN":
-            lines.append([segment])
+            current = [segment]
+            if not is_sub_line(segment, issues):
+                lines.append(current)
         else:
-            (lines[-1] if lines else header).append(segment)
+            current.append(segment)
     return header, lines
+
+
+def is_sub_line(lin: Segment, issues: Issues) -> bool:
+    """Whether it is a part of another line (C829), such as of a set; its own number may be that of a line of ours."""
+    if lin.part(4) != "1":
+        return False
+    issues.note(f"LIN {lin.part(1)} is a part of line {lin.part(4, 2) or '?'}, and is left out")
+    return True
 
 
 def reference(segments: Iterable[Segment], qualifier: str) -> str:
@@ -40,8 +51,8 @@ def line_ref(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) 
     ours = theirs = ""
     for segment in block:
         if segment.tag == "RFF" and segment.part(1) in {"ON", "LI"}:
-            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI
-            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2)
+            # C506: RFF+ON has our line number in 1156; the book trade puts it into RFF+LI, often behind the order's
+            said = segment.part(1, 3) if segment.part(1) == "ON" else segment.part(1, 2).rpartition("/")[2]
             number = number or line_number(said)
     if number is None and partner.line_numbers == "ours":
         number = line_number(block[0].part(1))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.lines import line_ref, reference
+from connectors.suppliers.edifact.lines import is_sub_line, line_ref, reference
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.edifact.values import day, name, quantity
@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 DESPATCHED = ("12", "46", "113")
 """QTY 6063 of what is in the shipment, the first that a line has."""
+
+_TAKEN, _NOT_TAKEN, _ARRIVED = "194", "195", "48"
+"""QTY 6063 of what was received and accepted, received and not accepted, received."""
 
 _PURPOSES = {
     "": NoticePurpose.ORIGINAL,
@@ -59,7 +62,7 @@ def read_notice(
         partner: the profile.
         issues: what is wrong with it.
     """
-    header, lines = _with_orders(segments)
+    header, lines = _with_orders(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     shipment = name(bgm.part(2), "the number of the DESADV", issues)
     if not shipment:
@@ -95,7 +98,7 @@ def read_receipt(
 
     194 is what was received and accepted, 195 what was received and not; without these 48 is what was received.
     """
-    header, lines = _with_orders(segments)
+    header, lines = _with_orders(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     receipt = name(bgm.part(2), "the number of the RECADV", issues) or message
     orders, unread = _by_order(lines, reference(header, "ON"), lambda block: _received(block, partner, issues), issues)
@@ -136,7 +139,7 @@ def _told(said: str, unread: dict[str, list[str]], *, found: bool) -> list[Unmat
     return told
 
 
-def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
+def _with_orders(segments: Sequence[Segment], issues: Issues) -> tuple[list[Segment], list[tuple[str, list[Segment]]]]:
     """The header, and each line with the order it is of, if it or its package (CPS) names one."""
     header: list[Segment] = []
     lines: list[tuple[str, list[Segment]]] = []
@@ -149,7 +152,8 @@ def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple
             of_package, in_package, block = "", True, None
         elif segment.tag == "LIN":
             block = [segment]
-            lines.append((of_package, block))
+            if not is_sub_line(segment, issues):
+                lines.append((of_package, block))
         elif block is not None:
             block.append(segment)
         elif not in_package:
@@ -162,7 +166,7 @@ def _with_orders(segments: Sequence[Segment]) -> tuple[list[Segment], list[tuple
 def _line(
     block: Sequence[Segment], of_notice: date | None, partner: EdifactPartner, issues: Issues
 ) -> NoticeLine | None:
-    units = _quantities(block, issues)
+    units = _quantities(block, (*DESPATCHED, *partner.backordered_quantities), partner, issues)
     shipped = next((units[code] for code in DESPATCHED if code in units), None)
     if shipped is None:
         issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12)")
@@ -176,28 +180,28 @@ def _line(
 
 
 def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> ReceivedLine | None:
-    units = _quantities(block, issues)
-    good, bad = units.get("194"), units.get("195", Decimal(0))
-    if good is None and "48" in units:
-        good = max(units["48"] - bad, Decimal(0))
-    if good is None:
+    units = _quantities(block, (_TAKEN, _NOT_TAKEN, _ARRIVED), partner, issues)
+    good, bad = units.get(_TAKEN), units.get(_NOT_TAKEN, Decimal(0))
+    if good is None and _TAKEN not in units and (arrived := units.get(_ARRIVED)) is not None and bad is not None:
+        good = max(arrived - bad, Decimal(0))
+    if good is None or bad is None:
         issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48)")
         return None
     return ReceivedLine(line=line_ref(block, partner, issues), good=good, damaged=bad)
 
 
-def _quantities(block: Sequence[Segment], issues: Issues) -> dict[str, Decimal]:
-    """By 6063; of a quantity stated twice (QTY in a schedule, too) the first."""
-    found: dict[str, Decimal] = {}
+def _quantities(
+    block: Sequence[Segment], codes: Sequence[str], partner: EdifactPartner, issues: Issues
+) -> dict[str, Decimal | None]:
+    """By 6063, None for one that cannot be read; of a quantity stated twice (QTY in a schedule, too) the first."""
+    found: dict[str, Decimal | None] = {}
     for segment in block:
-        if segment.tag == "QTY" and segment.part(1) not in found:
-            units = quantity(segment, issues)
-            if units is not None:
-                found[segment.part(1)] = units
+        if segment.tag == "QTY" and (code := segment.part(1)) in codes and code not in found:
+            found[code] = quantity(segment, partner.units, issues)
     return found
 
 
-def _balance(block: Sequence[Segment], units: dict[str, Decimal], partner: EdifactPartner) -> Balance:
+def _balance(block: Sequence[Segment], units: dict[str, Decimal | None], partner: EdifactPartner) -> Balance:
     for segment in block:
         if segment.tag == "QVR" and segment.part(2) in _BALANCES:
             return _BALANCES[segment.part(2)]

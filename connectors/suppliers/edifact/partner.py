@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -15,6 +16,9 @@ Qualifier = Annotated[str, Field(max_length=4, pattern=r"^[A-Z0-9]*$")]
 Code = Annotated[str, Field(max_length=3, pattern=r"^[A-Z0-9]+$")]
 Words35 = Annotated[str, Field(max_length=35)]
 
+
+_PIECES = frozenset({"PCE", "PC", "EA", "C62", "H87"})
+"""Of 6411, the words for a single thing."""
 
 PARTY_ID = 17
 """Characters of a party's id in NAD (3039)."""
@@ -129,6 +133,8 @@ class EdifactPartner(ConnectorConfig):
     """7143 by which theirs is written: SA or VP; EN or SRV where the supplier's item number is a GTIN."""
     unit: Code = "PCE"
     """6411 of our quantities."""
+    same_units: frozenset[Code] | None = None
+    """What else the partner calls it; None: the other words for a piece, if it is one. No other is guessed at."""
     price_qualifier: Code = "AAA"
     """5125 by which prices are written and read."""
     terms_qualifier: Code = "AAI"
@@ -231,6 +237,12 @@ class EdifactPartner(ConnectorConfig):
     def line_action(self, code: str) -> LineMeaning | None:
         """What LIN 1229 says, if anything."""
         return self.line_actions.get(code) or LINE_ACTIONS.get(code)
+
+    @cached_property
+    def units(self) -> frozenset[str]:
+        """What a purchase unit may be called in their messages."""
+        pieces = _PIECES if self.unit in _PIECES else frozenset[str]()
+        return (pieces if self.same_units is None else self.same_units) | {self.unit}
 
     @property
     def our_item_qualifiers(self) -> frozenset[str]:

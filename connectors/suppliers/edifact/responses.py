@@ -39,6 +39,15 @@ AS_IT_STANDS: Final = 2**31 - 1
 _ASKED_BY_US = frozenset({"1", "2", "3"})
 """LIN 1229 of an ORDCHG, which some repeat in the answer."""
 
+_NO_PROMISES = frozenset({"4", "36", "94", "137", "171", "361"})
+"""DTM 2005 of days that promise nothing: of the order, of documents, of production and expiry."""
+
+_ORDERED: Final = "21"
+"""QTY 6063 of what was ordered, which an answer repeats."""
+
+_NO_ANSWERS = frozenset({_ORDERED, "47", "52", "53", "54", "59", "85"})
+"""QTY 6063 of what was ordered, is invoiced, is in a package, may be ordered, is cancelled."""
+
 _CHANGE_REFERENCES = ("PP", "CR", "ACW", "ON")
 """RFF 1153 by which an answer may name our ORDCHG."""
 
@@ -72,8 +81,6 @@ class _Line(NamedTuple):
     answer: AckLine
     """Without parts if it is accepted as asked, and no quantity is stated."""
     meaning: LineMeaning | None
-    dated: date | None
-    """The day stated for a line without quantity."""
     unreadable: bool
     """It states a quantity, and none that can be read."""
 
@@ -84,6 +91,11 @@ class _Line(NamedTuple):
         return f"line {line.line_no or line.sku or line.supplier_sku or '?'}"
 
     @property
+    def says_something(self) -> bool:
+        """It has parts, or a day for all of it; the others stand as they were ordered."""
+        return bool(self.answer.splits or self.answer.ship_on or self.answer.deliver_on)
+
+    @property
     def nothing_accepted(self) -> bool:
         """Its parts are all late or refused."""
         return not any(split.status is SplitStatus.ACCEPTED for split in self.answer.splits)
@@ -91,7 +103,7 @@ class _Line(NamedTuple):
 
 def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one ORDRSP."""
-    header, lines = blocks(segments)
+    header, lines = blocks(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     number, revision = _order(header, lines, issues)
     response = name(bgm.part(2), "the number of the ORDRSP", issues)
@@ -125,15 +137,18 @@ def read_response(segments: Sequence[Segment], partner: EdifactPartner, issues: 
         ]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
         issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
-    answers = tuple(one.answer for one in read if one.answer.splits)
-    events: list[SupplierEvent] = [
-        OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
-    ]
-    if unreadable := [one.name for one in read if one.unreadable]:
+    answers = tuple(one.answer for one in read if one.says_something)
+    unreadable = [one.name for one in read if one.unreadable]
+    events: list[SupplierEvent] = []
+    if answers or not unreadable:  # without any line it would say that all is as ordered
+        events.append(
+            OrderAck(po_number=number, revision=AS_IT_STANDS, supplier_order_no=theirs, lines=answers, reason=reason)
+        )
+    if unreadable:
         what = f"{said} states a quantity that cannot be read for {', '.join(unreadable)}. Ask what they will deliver."
         events.append(Unmatched(po_number=number, what=plain_words(what)))
-    if dated := _without_quantity(read, dates):
-        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts without a quantity: {dated}")))
+    if not lines and (day_of_all := dates.deliver_on or dates.ship_on):
+        events.append(Hint(po_number=number, what=plain_words(f"{said} accepts all lines for {day_of_all}")))
     return events
 
 
@@ -178,14 +193,6 @@ def _verdict(
     return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
 
 
-def _without_quantity(read: Sequence[_Line], of_order: _Dates) -> str:
-    """The days stated for lines without a quantity, in words; an answer cannot carry the one without the other."""
-    dated = [f"{one.name} for {one.dated}" for one in read if one.dated is not None]
-    if not read and (whole := of_order.deliver_on or of_order.ship_on):
-        dated.append(f"all lines for {whole}")
-    return ", ".join(dated)
-
-
 def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:
     action = block[0].part(2)
     meaning = partner.line_action(action)
@@ -193,9 +200,9 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
         issues.note(
             f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
         )
-    parts, dates = _parts(block, partner, issues)
+    _note_left_out(block, partner, issues)
+    parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
-    unreadable = not parts and any(segment.tag == "QTY" for segment in block)
     splits = _splits(meaning, parts, dates, partner, issues)
     reason = plain_words(free_text(block))
     unit_price = next(
@@ -211,31 +218,58 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     if not told and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
     first = next((_dates(part.dates, partner, issues) for part in parts if part.dates), _Dates()).otherwise(dates)
+    whole = _Dates() if told or unreadable else first
     return _Line(
-        answer=AckLine(line=line_ref(block, partner, issues), splits=tuple(told)),
+        answer=AckLine(
+            line=line_ref(block, partner, issues),
+            splits=tuple(told),
+            ship_on=whole.ship_on,
+            deliver_on=whole.deliver_on,
+        ),
         meaning=meaning,
-        dated=None if told or unreadable else first.deliver_on or first.ship_on,
         unreadable=unreadable and not told,
     )
 
 
-def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> tuple[list[_Part], _Dates]:
-    """Quantities with the dates that follow them, and the dates before any quantity, which are the line's."""
+def _parts(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> tuple[list[_Part], _Dates, bool]:
+    """Quantities with the dates that follow them, and the dates before any quantity, which are the line's.
+
+    No parts, and true, if a quantity that counts cannot be read: what the others say is then not the whole answer.
+    """
     parts: list[_Part] = []
     before: list[Segment] = []
+    counts = {_ORDERED, *partner.confirmed_quantities, *partner.backordered_quantities}
+    unreadable = False
     for segment in block:
         if segment.tag == "QTY":
-            units = quantity(segment, issues)
-            if units is None:
-                continue
             if not parts or parts[-1].dates:
                 parts.append(_Part({}, []))
+            if segment.part(1) not in counts:
+                continue
+            units = quantity(segment, partner.units, issues)
+            if units is None:
+                unreadable = True
+                continue
             quantities = parts[-1].quantities
             total = quantities.get(segment.part(1), Decimal(0)) + units
             quantities[segment.part(1)] = min(total, MOST_UNITS)
         elif segment.tag == "DTM":
             (parts[-1].dates if parts else before).append(segment)
-    return parts, _dates(before, partner, issues)
+    return ([] if unreadable else parts), _dates(before, partner, issues), unreadable
+
+
+def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> None:
+    """Days and quantities of a line, where the profile names the kind of none of them: one may be the answer."""
+    dated, counted = partner.delivery_dates + partner.ship_dates, partner.confirmed_quantities
+    for tag, known, no_answers, says in (
+        ("DTM", dated, _NO_PROMISES, "dates"),
+        ("QTY", counted + partner.backordered_quantities, _NO_ANSWERS, "counts"),
+    ):
+        stated = [segment for segment in block if segment.tag == tag and segment.part(1) not in no_answers]
+        if not any(one.part(1) in known for one in stated):
+            for one in stated:
+                said = f"{tag}+{one.part(1)}:{one.part(1, 2)}"
+                issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it {says}")
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:
@@ -251,13 +285,13 @@ def _splits(
     meaning: LineMeaning | None, parts: Sequence[_Part], of_line: _Dates, partner: EdifactPartner, issues: Issues
 ) -> list[Split]:
     """The parts of the answer to a line; none if it is accepted and no quantity is stated."""
-    ordered = next((part.quantities["21"] for part in parts if "21" in part.quantities), None)
+    ordered = next((part.quantities[_ORDERED] for part in parts if _ORDERED in part.quantities), None)
     if meaning in {LineMeaning.REFUSED, LineMeaning.DELETED}:
         return [Split(status=SplitStatus.REJECTED, quantity=ordered or Decimal(0))]
     stated = [code for code in partner.confirmed_quantities if any(code in part.quantities for part in parts)]
     late = [code for code in partner.backordered_quantities if any(code in part.quantities for part in parts)]
     if not stated and not late:
-        stated = ["21"]
+        stated = [_ORDERED]
     splits: list[Split] = []
     for part in parts:
         dates = _dates(part.dates, partner, issues).otherwise(of_line)
@@ -270,7 +304,7 @@ def _splits(
     said = any(code in part.quantities for part in parts for code in [*stated[:1], *late])
     rest = (ordered or Decimal(0)) - sum((split.quantity for split in splits), start=Decimal(0))
     if said and not stated and rest > 0:  # only what is late was stated: the rest comes as asked
-        first = next(part for part in parts if "21" in part.quantities)
+        first = next(part for part in parts if _ORDERED in part.quantities)
         splits.insert(0, _split(SplitStatus.ACCEPTED, rest, _dates(first.dates, partner, issues).otherwise(of_line)))
     elif said and (rest > 0 or not splits):
         short = SplitStatus.BACKORDERED if partner.short == "backordered" and rest > 0 else SplitStatus.REJECTED

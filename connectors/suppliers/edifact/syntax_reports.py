@@ -3,7 +3,7 @@
 Ours is found again by the reference in UCI, which is the document's control number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from connectors.suppliers.edifact.interchange import Interchange, Message
 from connectors.suppliers.edifact.issues import Issues
@@ -18,6 +18,9 @@ RECEIVED = "8"
 
 UNSPECIFIED = "18"
 """0085: an error without a code of its own."""
+
+_CAME_TWICE = "26"
+"""0085: the same bytes again, after an unknown outcome. They have the first."""
 
 _LARGEST_CONTROL_NUMBER = 2**31 - 1
 
@@ -57,31 +60,31 @@ def read_report(segments: Sequence[Segment], issues: Issues) -> list[SupplierEve
     verdicts = [segment.part(4 if segment.tag == "UCI" else 3) for segment in segments if segment.tag in {"UCI", "UCM"}]
     if unknown := [verdict for verdict in verdicts if verdict not in {REJECTED, ACKNOWLEDGED, RECEIVED}]:
         issues.note(f"the CONTRL has action {unknown[0] or 'none'}; it is taken for a refusal")
+    errors = list(_errors(segments))
     accepted = all(verdict in {ACKNOWLEDGED, RECEIVED} for verdict in verdicts)
-    reason = "" if accepted else plain_words("; ".join(_errors(segments)) or "no reason is given")
-    return [SyntaxAck(control_number=int(reference), accepted=accepted, reason=reason)]
+    told = "; ".join(f"{place}: {_ERRORS.get(code, f'error {code}')}" for place, code in errors)
+    reason = "" if accepted else plain_words(told or "no reason is given")
+    twice = bool(errors) and all(code == _CAME_TWICE for _, code in errors)
+    return [SyntaxAck(control_number=int(reference), accepted=accepted or twice, reason=reason)]
 
 
 def _is_control_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 14 and int(text) <= _LARGEST_CONTROL_NUMBER
 
 
-def _errors(segments: Sequence[Segment]) -> list[str]:
-    """What is wrong and where, in words: each error code with the place that is named for it."""
+def _errors(segments: Sequence[Segment]) -> Iterator[tuple[str, str]]:
+    """Each error code, after the place that it is named for, in words."""
     places = {"UCI": (5, "the interchange"), "UCM": (4, "the message"), "UCS": (2, "segment "), "UCD": (1, "element ")}
-    found: list[str] = []
     for segment in segments:
         if segment.tag not in places:
             continue
         position, place = places[segment.tag]
-        code = segment.part(position)
         if segment.tag == "UCS":
             place += segment.part(1)
         if segment.tag == "UCD":
             place += ".".join(filter(None, (segment.part(2), segment.part(2, 2))))
-        if code:
-            found.append(f"{place}: {_ERRORS.get(code, f'error {code}')}")
-    return found
+        if code := segment.part(position):
+            yield place, code
 
 
 def report(reference: str, version: str, theirs: Interchange, *, read: bool) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -49,13 +49,22 @@ def _number(text: str) -> Decimal | None:
     return Decimal(text.replace(",", ".").rstrip(".")) if _NUMBER.fullmatch(text) else None
 
 
-def quantity(segment: Segment, issues: Issues) -> Decimal | None:
-    """What a QTY states (C186, 6060)."""
-    units = number(segment.part(1, 2))
-    if units is None or units > MOST_UNITS:
+def quantity(segment: Segment, units: Container[str], issues: Issues) -> Decimal | None:
+    """What a QTY states (C186, 6060), in purchase units.
+
+    Args:
+        segment: the QTY.
+        units: what a purchase unit is called (6411); one that is not named is meant.
+        issues: told of what is no quantity, or counts something else, which nobody here can convert.
+    """
+    stated, unit = number(segment.part(1, 2)), segment.part(1, 3)
+    if stated is None or stated > MOST_UNITS:
         issues.note(f"QTY+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no quantity that can be believed")
         return None
-    return units
+    if unit and unit not in units:
+        issues.note(f"QTY+{segment.part(1)}: {segment.part(1, 2)} is in {unit}, not in the unit of the order")
+        return None
+    return stated
 
 
 def price(segment: Segment, issues: Issues) -> Decimal | None:

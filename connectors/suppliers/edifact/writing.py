@@ -166,6 +166,8 @@ def _lines(lines: Sequence[OrderLine], actions: dict[int, str], default: str, pa
         raise Refused("an order or change without lines cannot be written")
     if len(lines) > _MOST_LINES:
         raise Refused(f"the order has {len(lines)} lines, and EDIFACT carries {_MOST_LINES}")
+    if len({line.line_no for line in lines}) < len(lines):
+        raise Refused("each line needs a number of its own; two lines have the same")
     for line in lines:
         yield from _line(line, actions.get(line.line_no, default), partner)
     yield written("UNS", "S")
@@ -187,7 +189,7 @@ def _line(line: OrderLine, action: str, partner: EdifactPartner) -> Iterator[str
     for n in range(0, len(pieces), 2):
         yield written("IMD", "F", "", ("", "", "", *pieces[n : n + 2]))
     if action != DELETED:
-        if line.quantity < 0 or len(str(line.quantity)) > _DIGITS:
+        if line.quantity < 1 or len(str(line.quantity)) > _DIGITS:
             raise Refused(f"{what}: a quantity of {line.quantity} cannot be written")
         yield written("QTY", ("21", str(line.quantity), partner.unit))
     if line.wanted_on is not None:

@@ -183,6 +183,9 @@ TransportConfig = Annotated[
     ),
 ]
 
+UNUSED: Mapping[str, object] = {"kind": "folder", "outbox": "/unused"}
+"""Of a connector that only reads what it is given."""
+
 
 def open_transport(supplier_id: str, config: TransportConfig) -> Transport:
     """The transport that the settings describe; nothing is connected to yet.

@@ -2,8 +2,8 @@
 
 An answer to a change names the change by our number (BCA05), which is our revision. Where it names none, or none that
 is a number, its revision is 0: `NONE_NAMED`, the one change that is in flight; there is never more than one. What the
-seller changes by itself is an acknowledgement of the order as it then stands: its revision is `AS_IT_STANDS`, since no
-later one can have overtaken it.
+seller changes by itself (an 865 of its own, or an 855 in place of an earlier one) is an acknowledgement of the order as
+it then stands: its revision is `AS_IT_STANDS`, since no later one can have overtaken it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ NONE_NAMED: Final = 0
 AS_IT_STANDS: Final = 2**31 - 1
 
 _CANCELLED = "01"
+_IN_PLACE = frozenset({"04", "05"})
+"""BAK01: a change of what was answered before, or another answer in its place."""
 _ASKED_BY_US = frozenset({"AI", "DI", "QD", "QI"})
 """POC02 of the changes of lines that we ask for; a partner that answers them repeats it."""
 
@@ -201,6 +203,7 @@ def _order_ack(
 ) -> OrderAck:
     return OrderAck(
         po_number=po_number,
+        revision=AS_IT_STANDS if bak.at(1) in _IN_PLACE else 0,
         accepted=accepted,
         supplier_order_no=reading.name(bak.at(8)),
         lines=lines,

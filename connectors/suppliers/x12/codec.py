@@ -179,13 +179,16 @@ class X12Codec:
 
 
 def _dedupe_key(interchanges: list[Interchange], body: bytes) -> str:
-    """Who sent which interchange with which group and sets (ISA06, ISA13, GS06, ST02), and when (ISA09, ISA10).
+    """Who sent which interchange with which group and sets (ISA06, ISA13, GS06, ST02), when (ISA09, ISA10), and what.
 
-    The date is in it because partners begin to number anew, or never count at all; a repeat of the same content under
-    another envelope is known by its business keys. A document without numbers is known by its bytes.
+    The date is in it because partners begin to number anew, and what the sets say because others never count at all,
+    and send several in a minute. A repeat of the same content under another envelope is known by its business keys. A
+    document without numbers is known by its bytes.
     """
     parts: list[str] = []
+    said = hashlib.sha256()
     for interchange in interchanges:
+        said.update(repr((interchange.answers, [one.body for one in interchange.sets()])).encode(errors="replace"))
         header = interchange.header
         sender, number = header.at(6), header.at(13)
         numbered = [sender, number, header.at(9) + header.at(10)]
@@ -197,7 +200,7 @@ def _dedupe_key(interchanges: list[Interchange], body: bytes) -> str:
         if not whole:
             return f"x12/{hashlib.sha256(body).hexdigest()}"
         parts.append("/".join(numbered))
-    key = "x12/" + "+".join(parts)
+    key = f"x12/{'+'.join(parts)}/{said.hexdigest()[:16]}"
     if len(key) <= 100 and key.isprintable():
         return key
     return f"x12/{hashlib.sha256(key.encode(errors='replace')).hexdigest()}"

@@ -7,7 +7,7 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
     IQ 35 + IB 65 of 100             35 accepted, 65 backordered
     IQ 35 of 100                     35 accepted; 65 as `changed_balance` says
     BP 35 of 100                     35 and 65, the one accepted and the other backordered, as `partial_quantity` says
-    BP 35 + IB 65 of 100             the others tell: 35 accepted
+    BP 35 + IB 65 (or DR 65) of 100  the others tell: 35 accepted
     IB 0, or IR without quantity     all of the rest
     IP 100 + DR 100 of 100           one part: the same units with another price and another day
     IA 100, SCH 60 + SCH 40          60 and 40, each with its day
@@ -31,6 +31,7 @@ _STATUS = {
     LineMeaning.REJECTED: SplitStatus.REJECTED,
     LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
 }
+_RESCHEDULED = "DR"
 _AS_STATED = frozenset({LineMeaning.ACCEPTED, LineMeaning.CHANGED})
 _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
@@ -76,7 +77,8 @@ class LineReader:
         head = loop.head
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
-        self.ref: LineRef = reading.line(number, reading.items(head, place.items), self.where)
+        self._items = reading.items(head, place.items)
+        self.ref: LineRef = reading.line(number, self._items, self.where)
         self.unit = head.at(place.unit).split(">")[0].split(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
@@ -84,7 +86,10 @@ class LineReader:
         self._words = said(self._spoken)
 
     def _sort(self, rest: Sequence[Segment]) -> None:
-        """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it."""
+        """What belongs to it by kind, in one pass: each ACK has the DTM segments behind it.
+
+        What stands behind an SLN is said of a component of it, and not of the line, which was answered before.
+        """
         self._acks: list[tuple[Segment, list[Segment]]] = []
         self._schedules: list[Segment] = []
         self._spoken: list[Segment] = []
@@ -101,6 +106,8 @@ class LineReader:
                 self._schedules.append(segment)
             elif tag in SAID_IN:
                 self._spoken.append(segment)
+            elif tag == "SLN" and self._acks:
+                break
 
     @property
     def dated(self) -> bool:
@@ -148,7 +155,7 @@ class LineReader:
 
     def _joined_dates(self, dates: Dates, segments: Iterable[Segment]) -> Dates:
         for segment in segments:
-            dates = dates.joined(self._reading.dates(segment.at(1), segment.at(2), self.where))
+            dates = dates.joined(self._reading.promised(segment.at(1), segment.at(2), self.where))
         return dates
 
     def _part(self, ack: Segment, behind: Sequence[Segment]) -> _Part:
@@ -164,9 +171,15 @@ class LineReader:
             code,
             meaning,
             self._reading.quantity(ack.at(2), self.where),
-            self._joined_dates(self._reading.dates(ack.at(4), ack.at(5), self.where), behind),
-            (self._reading.theirs(items) or next(iter(items.values()))) if items else None,
+            self._joined_dates(self._reading.promised(ack.at(4), ack.at(5), self.where), behind),
+            self._instead(items),
         )
+
+    def _instead(self, items: dict[str, str]) -> str | None:
+        """Of the items that an ACK names, the one that was not ordered, since many name what was ordered, too."""
+        ordered = set(self._items.values())
+        named = [item for item in (self._reading.theirs(items), *items.values()) if item]
+        return next((item for item in named if item not in ordered), named[0] if named else None)
 
     def _whole(self, parts: list[_Part], ordered: Decimal | None) -> list[_Part]:
         """The parts with what they leave unsaid."""
@@ -216,7 +229,8 @@ class LineReader:
         rest = Decimal(0) if ordered is None else max(Decimal(0), ordered - _total(parts))
         accepted = self._reading.partner.partial_quantity == "accepted"
         if not rest and others:
-            accepted = LineMeaning.BACKORDERED in others
+            later = all(part.code == _RESCHEDULED for part in parts if part is not one)
+            accepted = LineMeaning.BACKORDERED in others or later
         stated, balance = LineMeaning.ACCEPTED, LineMeaning.BACKORDERED
         if not accepted:
             stated, balance = balance, stated
@@ -251,10 +265,12 @@ class LineReader:
         if not self._schedules or not (schedule := list(self._schedule())):
             return parts
         total = sum((quantity for quantity, _ in schedule), start=Decimal(0))
-        for n, part in enumerate(parts):
-            if _STATUS[part.meaning] in _DATED and part.quantity == total and part.dates == NO_DATES:
-                divided = [part._replace(quantity=quantity, dates=dates) for quantity, dates in schedule]
-                return [*parts[:n], *divided, *parts[n + 1 :]]
+        fitting = [n for n, part in enumerate(parts) if _STATUS[part.meaning] in _DATED and part.quantity == total]
+        if fitting:
+            n = next((n for n in fitting if parts[n].dates == NO_DATES), fitting[0])
+            part = parts[n]
+            divided = [part._replace(quantity=units, dates=dates.joined(part.dates)) for units, dates in schedule]
+            return [*parts[:n], *divided, *parts[n + 1 :]]
         if all(part.dates != NO_DATES for part in parts):
             return parts
         self._reading.issue(f"{self.where}: its schedule (SCH) of {total} fits none of its parts, and is left out")
@@ -263,8 +279,8 @@ class LineReader:
     def _schedule(self) -> Iterator[tuple[Decimal, Dates]]:
         for segment in self._schedules:
             quantity = self._reading.quantity(segment.at(1), self.where)
-            first = self._reading.dates(segment.at(5), segment.at(6), self.where)
-            dates = first.joined(self._reading.dates(segment.at(8), segment.at(9), self.where))
+            first = self._reading.promised(segment.at(5), segment.at(6), self.where)
+            dates = first.joined(self._reading.promised(segment.at(8), segment.at(9), self.where))
             if quantity:
                 yield quantity, dates
 
@@ -292,7 +308,7 @@ def header_dates(reading: Reading, header: Iterable[Segment]) -> Dates:
     dates = NO_DATES
     for segment in header:
         if segment.tag == "DTM":
-            dates = dates.joined(reading.dates(segment.at(1), segment.at(2), "the header"))
+            dates = dates.joined(reading.promised(segment.at(1), segment.at(2), "the header"))
     return dates
 
 

@@ -7,6 +7,7 @@ down here as data. Codes are X12 version 004010's; the words are ours.
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -82,6 +83,9 @@ _BALANCES = {
     **dict.fromkeys(("BP", "IB", "BO", "SP"), Balance.OPEN),
     **dict.fromkeys(("ID", "IR", "CC", "CP"), Balance.CLOSED),
 }
+
+_PIECES = frozenset({"EA", "PC", "UN"})
+"""Of element 355, the words for a single thing."""
 
 _CONTROLS = {"FS": "\x1c", "GS": "\x1d", "RS": "\x1e", "US": "\x1f"}
 _LINE_ENDS = {"LF": "\n", "CR": "\r", "CRLF": "\r\n"}
@@ -163,8 +167,8 @@ class X12Partner(ConnectorConfig):
     """BEG02 and BCH02: SA stand-alone, NE new, RL release, DS drop ship ..."""
     unit: Code = "EA"
     """PO103: what one purchase unit is called."""
-    same_units: frozenset[Code] = frozenset({"PC", "UN"})
-    """What this partner calls it, too. Any other unit is not guessed at."""
+    same_units: frozenset[Code] | None = None
+    """What this partner calls it, too; None: the other words for a piece, if it is one. No other is guessed at."""
     our_item: tuple[Qualifier, ...] = Field(default=("BP", "IN"), min_length=1)
     """Qualifiers of our item number; the first is written."""
     partner_item: tuple[Qualifier, ...] = Field(default=("VP", "VN", "VC"), min_length=1)
@@ -250,6 +254,12 @@ class X12Partner(ConnectorConfig):
     def gs_receiver(self) -> str:
         """GS03 of what we send."""
         return self.partner_group_id or self.partner_id
+
+    @cached_property
+    def units(self) -> frozenset[str]:
+        """What a purchase unit may be called in its documents."""
+        pieces = _PIECES if self.unit in _PIECES else frozenset[str]()
+        return (pieces if self.same_units is None else self.same_units) | {self.unit}
 
     def order_meaning(self, code: str) -> OrderMeaning:
         """Of BAK02. A counter-offer (RO), and what nobody has heard of, is unclear."""

@@ -25,6 +25,10 @@ _PRICE_BASES = {"HP": Decimal(100), "TP": Decimal(1000)}
 """Element 639: a price per hundred, per thousand. Others are prices of one unit."""
 
 
+_NO_PROMISES = frozenset({"001", "004", "036", "037", "038", "061", "063", "064", "077", "097", "106", "118"})
+"""Qualifiers of days that are the order's own (its date, its bounds, what was required): they are no news."""
+
+
 class Unreadable(Exception):
     """A part of a document says something that cannot be read; the words are for an operator."""
 
@@ -155,12 +159,19 @@ class Reading:
 
     def same_unit(self, unit: str, where: str) -> None:
         """Check that a quantity is in purchase units. Raises: Unreadable (it may be, and nobody has said so)."""
-        if unit and unit != self.partner.unit and unit not in self.partner.same_units:
-            agreed = ", ".join(sorted({self.partner.unit, *self.partner.same_units}))
+        if unit and unit not in self.partner.units:
+            agreed = ", ".join(sorted(self.partner.units))
             raise Unreadable(f"{where} counts in {unit[:10]!r}, not in {agreed}: ask how many it is")
 
+    def promised(self, qualifier: str, text: str, where: str) -> "Dates":
+        """A date of an answer as its qualifier has it; one that may be a promise, and cannot be placed, is told."""
+        placed = (self.partner.delivery_dates, self.partner.ship_dates, _NO_PROMISES)
+        if text and not any(qualifier in known for known in placed):
+            self.issue(f"{where}: {text[:40]!r} is left out: the profile does not know what {qualifier[:10]!r} dates")
+        return self.dates(qualifier, text, where)
+
     def dates(self, qualifier: str, text: str, where: str) -> "Dates":
-        """A date of an answer as its qualifier has it."""
+        """A date as its qualifier has it; none if the qualifier is of no day of ours."""
         if not text:
             return NO_DATES
         if qualifier in self.partner.delivery_dates:

@@ -2,8 +2,8 @@
 
 Levels (HL) are followed by their parents, whatever they are: shipment, order, tare, pack, item, with some left out.
 An item is of the order that is named nearest above it (PRF, else REF*PO), so that one notice may tell of many. Items
-of one line in several packs are added up. A quantity needs its item: one that names no line of ours is the ledger's
-to report.
+of one line in several packs are added up; packs and components below an item divide what it counts, and are no items.
+A quantity needs its item: one that names no line of ours is the ledger's to report.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,9 @@ _PURPOSES = {
     "05": NoticePurpose.REPLACE,
     "06": NoticePurpose.ORIGINAL,
     "07": NoticePurpose.ORIGINAL,
+    "14": NoticePurpose.ORIGINAL,
 }
-"""BSN01: original, cancel, delete, change, replace, confirmation, duplicate."""
+"""BSN01: original, cancel, delete, change, replace, confirmation, duplicate, advance notification."""
 
 _NAMES = ("SI", "BM", "PK", "CN")
 """REF qualifiers that name a shipment where BSN02 does not: shipper's number, bill of lading, packing list, carrier."""
@@ -44,6 +45,10 @@ class _Level:
     level: str = ""
     po_number: str = ""
     deliver_on: date | None = None
+    counts: bool = False
+    """It has a quantity (SN1)."""
+    counted: bool = False
+    """Its quantity is within that of an item above it."""
     segments: list[Segment] = field(default_factory=list[Segment])
 
     def first(self, tag: str) -> Segment | None:
@@ -72,7 +77,7 @@ def ship_notice(reading: Reading) -> list[SupplierEvent]:
         po_number = reading.name(level.po_number)
         if po_number and level.level == "O":
             orders.setdefault(po_number, {})
-        if level.first("SN1") is None:
+        if not level.counts or (level.counted and level.level != "I"):
             continue
         if po_number is None:
             problems.append((None, f"shipment {shipment_id} holds an item of no order ({_named(level)})"))
@@ -140,9 +145,11 @@ def _settled(reading: Reading, level: _Level) -> _Level:
         elif segment.tag == "DTM" and segment.at(1) not in _REQUESTED:
             dates = dates.joined(reading.dates(segment.at(1), segment.at(2), "a ship notice"))
     level.deliver_on = dates.deliver_on
+    level.counts = level.first("SN1") is not None
     if above is not None:
         level.po_number = level.po_number or above.po_number
         level.deliver_on = level.deliver_on or above.deliver_on
+        level.counted = above.counted or above.counts
     return level
 
 

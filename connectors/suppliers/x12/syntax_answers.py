@@ -44,6 +44,9 @@ _NOTES = {
 """TA105."""
 
 _DUPLICATE = "025"
+_DUPLICATE_SET = "23"
+"""TA105, AK502: the same bytes again, after an unknown outcome. The partner has the first."""
+
 _REFUSING = frozenset({"R", "M", "W", "X"})
 """AK501, AK901: rejected, and rejected for security reasons."""
 
@@ -55,11 +58,13 @@ def functional(reading: Reading) -> list[SupplierEvent]:
     ak1 = reading.first("AK1")
     if ak1.at(1) == "FA":
         return []  # nobody owes an acknowledgement for an acknowledgement
-    codes = [segment.at(1) for segment in reading.body if segment.tag in {"AK5", "IK5"}]
+    verdicts = [segment for segment in reading.body if segment.tag in {"AK5", "IK5"}]
+    codes = [verdict.at(1) for verdict in verdicts]
     codes = codes or [segment.at(1) for segment in reading.body if segment.tag == "AK9"]
     if not codes or not all(codes):
         raise Unreadable(f"it does not say whether group {ak1.at(2)[:20]} could be read: ask for it again")
-    refused = any(code in _REFUSING for code in codes)
+    faults = {code for verdict in verdicts for code in map(verdict.at, range(2, 7)) if code}
+    refused = any(code in _REFUSING for code in codes) and faults != {_DUPLICATE_SET}
     reason = plain_words("; ".join(list(_faults(reading.body))[:MOST_FAULTS]))
     return [SyntaxAck(control_number=_number(ak1.at(2)), accepted=not refused, reason=reason)]
 
@@ -69,7 +74,7 @@ def of_interchange(reading: Reading, ta1: Segment) -> SupplierEvent:
     number, verdict, note = _number(ta1.at(1)), ta1.at(4), ta1.at(5)
     reason = "" if note in {"", "000"} else _NOTES.get(note, f"note {note[:10]}")
     if verdict == "R" and note == _DUPLICATE:
-        verdict = "E"  # the same bytes again, after an unknown outcome: the partner has the first
+        verdict = "E"
     if verdict == "R":
         return SyntaxAck(control_number=number, accepted=False, reason=plain_words(reason or "the envelope is wrong"))
     if verdict not in {"A", "E"}:

@@ -211,3 +211,12 @@ def test_ten_thousand_lines_are_read() -> None:
     (event,) = read(f"po_number,line_no,status,quantity\n{rows}".encode()).events
     assert isinstance(event, OrderAck)
     assert len(event.lines) == 10_000
+
+
+@pytest.mark.parametrize("confirmed", ["Confirmed Quantity", "Menge bestätigt"])
+def test_what_the_supplier_confirms_is_not_what_we_ordered(confirmed: str) -> None:
+    body = f"po_number,line_no,quantity,Delivery Date,{confirmed},ETA,status\nPO-1,1,10,2026-12-04,4,2026-12-18,ok\n"
+    decoded = read(body.encode(), columns={"Menge bestätigt": "quantity"})
+    assert isinstance(ack := decoded.events[0], OrderAck)
+    assert [(split.quantity, split.deliver_on) for split in ack.lines[0].splits] == [(4, date(2026, 12, 18))]
+    assert decoded.issues == ()

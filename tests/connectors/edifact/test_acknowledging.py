@@ -97,3 +97,12 @@ def test_our_own_contrl_would_be_understood_by_us() -> None:
     reply = codec().acknowledge(inward(ASKED), IDS)
     assert reply is not None
     assert codec().decode(inward(reply.body)).events == (SyntaxAck(control_number=17),)
+
+
+@pytest.mark.parametrize(("errors", "accepted"), [(["+26"], True), (["+26", "+12"], False), ([""], False)])
+def test_a_contrl_for_what_came_twice_says_that_the_first_was_read(errors: list[str], accepted: bool) -> None:
+    of_message = [f"UCM+1+ORDERS:D:96A:UN+4{error}" for error in errors[1:]]
+    refused = message(f"UCI+17+A:14+B:14+4{errors[0]}", *of_message, kind="CONTRL")
+    (ack,) = codec().decode(inward(refused)).events
+    assert isinstance(ack, SyntaxAck)
+    assert ack.accepted == accepted

@@ -28,7 +28,7 @@ def test_a_sample_reads_as_a_person_reads_it(document: Path) -> None:
     assert [event.model_dump() for event in decoded.events] == [
         supplier_event.validate_python(event).model_dump() for event in expected["events"]
     ]
-    assert decoded.dedupe_key == expected["dedupe_key"]
+    assert _envelope(decoded.dedupe_key) == expected["dedupe_key"]
     assert [issue for issue in decoded.issues if not issue.startswith(ABOUT_ADDRESSES)] == expected["issues"]
 
 
@@ -36,3 +36,8 @@ def test_every_sample_is_described() -> None:
     described = (SAMPLES / "README.md").read_text()
     assert DOCUMENTS
     assert [document.name for document in DOCUMENTS if document.name not in described] == []
+
+
+def _envelope(dedupe_key: str) -> str:
+    """Without the digest of what is in it."""
+    return dedupe_key.rpartition("/")[0]

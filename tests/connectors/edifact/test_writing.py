@@ -1,8 +1,5 @@
 """What we write: the same bytes always, and read by others as it was meant; or refused, with the field named."""
 
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +13,7 @@ from pydantic import ValidationError
 from connectors.errors import Refused, Unsupported
 from connectors.suppliers.interface import FILE_NAME, CancelWay, OrderLine, Place, WireIds
 from tests.connectors.edifact.judges import by_mock_edi, by_pydifact
-from tests.connectors.edifact.shop import BOWLS, CANCEL, CHANGE, IDS, MUGS, ORDER, PARTNER, codec
-from tests.patience import PATIENCE
+from tests.connectors.edifact.shop import BOWLS, CANCEL, CHANGE, IDS, MUGS, ORDER, codec
 
 GOLDEN = Path(__file__).parent / "golden"
 REQUESTS = {"place": ORDER, "change": CHANGE, "cancel": CANCEL}
@@ -258,29 +254,13 @@ def test_a_profile_that_cannot_be_written_is_refused_at_once(profile: dict[str, 
 # Purity
 
 
-def test_another_process_writes_the_same_bytes() -> None:
-    script = (
-        "import sys\n"
-        "from connectors.suppliers.edifact.codec import EdifactCodec\n"
-        "from connectors.suppliers.edifact.partner import EdifactPartner\n"
-        "from connectors.suppliers.interface import Place, WireIds\n"
-        f"codec = EdifactCodec(EdifactPartner.model_validate({PARTNER!r}))\n"
-        "order, ids = sys.stdin.read().splitlines()\n"
-        "envelope = codec.render(Place.model_validate_json(order), WireIds.model_validate_json(ids))\n"
-        "sys.stdout.buffer.write(envelope.model_dump_json().encode())\n"
-    )
-    written = subprocess.run(
-        [sys.executable, "-c", script],
-        input=f"{awkward.model_dump_json()}\n{IDS.model_dump_json()}\n".encode(),
-        env=os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"},
-        check=True,
-        stdout=subprocess.PIPE,
-        timeout=PATIENCE,
-    ).stdout
-    assert written == codec().render(awkward, IDS).model_dump_json().encode()
-
-
 def test_ids_alone_make_documents_differ() -> None:
     other = WireIds(operation_id="x", control_number=18, written_at=datetime(2026, 11, 22, 10, 15, tzinfo=UTC))
     assert codec().render(ORDER, IDS).body == codec().render(ORDER, IDS).body
     assert codec().render(ORDER, IDS).body != codec().render(ORDER, other).body
+
+
+def test_two_lines_of_one_number_and_lines_for_nothing_are_refused() -> None:
+    for lines in ((MUGS, BOWLS.model_copy(update={"line_no": 1})), (MUGS.model_copy(update={"quantity": 0}),)):
+        with pytest.raises(Refused, match=r"the same|line 1: a quantity of 0"):
+            codec().render(ORDER.model_copy(update={"lines": lines}), IDS)

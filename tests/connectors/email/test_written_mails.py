@@ -3,8 +3,6 @@
 import csv
 import email.policy
 import io
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -113,16 +111,6 @@ def test_what_is_written_about_one_order_stands_together(connector: EmailConnect
     ]
     assert len({mail["Message-ID"] for mail in mails}) == 3
     assert len({mail["References"] for mail in mails}) == 1
-
-
-def test_the_same_request_gives_the_same_bytes_in_another_process(connector: EmailConnector) -> None:
-    script = (
-        "from tests.connectors.email.test_written_mails import EmailConnector, IDS, PLACE, SETTINGS\n"
-        "import sys; sys.stdout.buffer.write(EmailConnector('cedar', SETTINGS).render(PLACE, IDS).body)"
-    )
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert EmailConnector("cedar", SETTINGS).render(PLACE, IDS).body == other.stdout
-    assert connector.render(PLACE, IDS) == connector.render(PLACE, IDS)
 
 
 def test_the_link_is_bound_to_supplier_order_and_revision_for_a_while(connect: Callable[..., EmailConnector]) -> None:

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from test_conformance import Folder
 
 import connectors.suppliers.interface as seam
+from connectors.configuration import ConnectorConfig
 from connectors.errors import Retryable, Undecodable
-from domain.supplier_events import OrderAck, SupplierEvent, SyntaxAck
+from domain.supplier_events import OrderAck, ShipNotice, SupplierEvent, SyntaxAck
 
 
 def claiming(**more: object) -> seam.Capabilities:
@@ -148,6 +149,26 @@ class RoundsPrices(NdjsonConnector):
 # Broken ones: settings
 
 
+class Habits(ConnectorConfig):
+    cancels: bool = True
+
+
+class WithHabits(NdjsonConfig):
+    habits: Habits = Habits()
+
+
+class WritesWhatItDenies(NdjsonConnector):
+    """Told of a supplier who takes no cancellation, it says so, and writes one all the same."""
+
+    manifest: ClassVar = NdjsonConnector.manifest.model_copy(update={"config": WithHabits})
+
+    def __init__(self, supplier_id: str, config: Mapping[str, object]) -> None:
+        habits = WithHabits.model_validate(dict(config)).habits
+        super().__init__(supplier_id, {name: value for name, value in config.items() if name != "habits"})
+        if not habits.cancels:
+            self.capabilities = claiming(cancel=seam.CancelWay.NONE)
+
+
 class WithPassword(NdjsonConfig):
     password: SecretStr = SecretStr("a-very-secret-word")
 
@@ -219,6 +240,17 @@ def _first_parts(event: SupplierEvent) -> SupplierEvent:
         return event
     lines = (line.model_copy(update={"splits": line.splits[:1]}) for line in event.lines)
     return event.model_copy(update={"lines": tuple(lines)})
+
+
+class PassesOverStrangers(NdjsonConnector):
+    def decode(self, message: seam.Inward) -> seam.Decoded:
+        decoded = super().decode(message)
+        known = [event for event in decoded.events if not isinstance(event, ShipNotice) or _of_the_order(event)]
+        return decoded.model_copy(update={"events": tuple(known)})
+
+
+def _of_the_order(notice: ShipNotice) -> bool:
+    return all(line.line.line_no in {1, 2} for line in notice.lines)
 
 
 class TakesOneForAnother(NdjsonConnector):

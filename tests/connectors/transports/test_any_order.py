@@ -191,7 +191,7 @@ class Partner(RuleBasedStateMachine):
 
 TestAnyOrder = Partner.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=150,
+    max_examples=60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

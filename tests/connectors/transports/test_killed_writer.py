@@ -14,7 +14,7 @@ from tests.connectors.transports.conftest import Meeting, document
 from tests.connectors.transports.sftp_partner import PASSWORD, USER
 
 ROOT = Path(__file__).parents[3]
-KILLS = 8
+KILLS = 3
 WRITER = """
 import asyncio, json, sys
 from pydantic import TypeAdapter

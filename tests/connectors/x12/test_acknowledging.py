@@ -156,3 +156,10 @@ def test_a_ta1_that_says_nothing_readable_goes_to_a_person(segment: str) -> None
 
 def test_control_numbers_are_wrapped_at_nine_digits() -> None:
     assert [wire_number(n) for n in (1, 999_999_999, 1_000_000_000, 2_000_000_000)] == [1, 999_999_999, 1, 2]
+
+
+@pytest.mark.parametrize(("faults", "accepted"), [("*23", True), ("*5", False), ("*5*23", False), ("", False)])
+def test_a_997_for_what_came_twice_says_that_the_first_was_read(faults: str, accepted: bool) -> None:
+    (ack,) = events("997", "AK1*PO*17", "AK2*850*0001", f"AK5*R{faults}", "AK9*R*1*1*0")
+    assert isinstance(ack, SyntaxAck)
+    assert ack.accepted == accepted

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.suppliers.x12.answers import AS_IT_STANDS
 from domain.supplier_events import AckLine, OrderAck, Split, SplitStatus, Unmatched
 from tests.connectors.x12.partners import events, issues
 
@@ -50,6 +51,7 @@ def asked(*segments: str, code: str = "AC", **settings: object) -> str:
         (["ACK*IP*100*EA", "ACK*DR*100*EA*067*20261201"], [("accepted", 100)]),
         (["ACK*BP*35*EA"], [("accepted", 35), ("backordered", 65)]),
         (["ACK*BP*35*EA", "ACK*IB*65*EA"], [("accepted", 35), ("backordered", 65)]),
+        (["ACK*BP*35*EA", "ACK*DR*65*EA*068*20270101"], [("accepted", 35), ("accepted", 65)]),
         (["ACK*BP*65*EA", "ACK*IA*35*EA"], [("backordered", 65), ("accepted", 35)]),
         (["ACK*IA*60*EA", "ACK*IA*30*EA", "ACK*IB*10*EA"], [("accepted", 60), ("accepted", 30), ("backordered", 10)]),
         (["ACK*IA*120*EA"], [("accepted", 120)]),
@@ -240,3 +242,45 @@ def test_ten_thousand_lines_are_read() -> None:
     lines = [part for n in range(1, 10_001) for part in (f"PO1*{n}*{n}*EA*1.25**BP*SKU-{n}", f"ACK*IA*{n}*EA")]
     read = ack(*lines).lines
     assert len(read) == 10_000 and isinstance(read[-1], AckLine) and read[-1].splits[0].quantity == 10_000
+
+
+def test_a_date_that_the_profile_cannot_place_is_told_and_not_dropped_in_silence() -> None:
+    said = (BAK.format("AC"), "DTM*004*20261118", PO1, "DTM*037*20261121", "ACK*IA*100*EA*999*20261203")
+    assert issues("855", *said) == (
+        "855 0001: line 1: '20261203' is left out: the profile does not know what '999' dates",
+    )
+    assert issues("855", *said, delivery_dates=["999"]) == ()
+
+
+def test_a_schedule_adds_its_days_to_what_the_part_has() -> None:
+    (line,) = ack(
+        PO1, "ACK*IA*100*EA", "DTM*068*20261130", "SCH*60*EA***067*20261203", "SCH*40*EA***067*20261210"
+    ).lines
+    days = [(split.quantity, split.ship_on, split.deliver_on) for split in line.splits]
+    left = date(2026, 11, 30)
+    assert days == [(60, left, date(2026, 12, 3)), (40, left, date(2026, 12, 10))]
+
+
+def test_the_answer_to_a_component_is_not_the_line_s() -> None:
+    assert parts("ACK*IA*100*EA", "SLN*1**A*200*EA", "ACK*IR*200*EA", "SLN*2**A*50*EA", "ACK*IB*50*EA") == [
+        ("accepted", 100)
+    ]
+
+
+@pytest.mark.parametrize("named", ["VN*V-1*VS*V-2", "BP*MUG-01*VN*V-2", "UP*0123*VN*V-1*VS*V-2", "VN*V-2"])
+def test_a_substitute_is_the_item_that_was_not_ordered(named: str) -> None:
+    (line,) = ack("PO1*1*100*EA*3.5**BP*MUG-01*VN*V-1*UP*0123", f"ACK*IS*100*EA****{named}").lines
+    assert [split.substitute for split in line.splits] == ["V-2"]
+
+
+def test_pieces_are_no_cases() -> None:
+    assert "'PC'" in asked("PO1*1*48*PC*3.5**BP*MUG-01", "ACK*IA*48*PC", unit="CA")
+    assert ack("PO1*1*48*PC*3.5**BP*MUG-01", "ACK*IA*48*UN", unit="PC").lines[0].splits[0].quantity == 48
+
+
+@pytest.mark.parametrize(("purpose", "revision"), [("00", 0), ("06", 0), ("04", AS_IT_STANDS), ("05", AS_IT_STANDS)])
+def test_an_answer_in_place_of_another_is_about_the_order_as_it_stands(purpose: str, revision: int) -> None:
+    """Else it would be passed over as soon as a change of the order is agreed."""
+    (event,) = events("855", f"BAK*{purpose}*AC*PO-1001*20261118", PO1, "ACK*DR*100*EA*067*20270110")
+    assert isinstance(event, OrderAck)
+    assert event.revision == revision

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.errors import Undecodable
 from connectors.suppliers.x12.syntax import Issues, read
+from domain.supplier_events import supplier_event
 from tests.connectors.x12.partners import codec, inward
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "x12"
@@ -29,8 +30,8 @@ def test_a_document_means_what_was_read_in_it(name: str) -> None:
         assert str(refused.value) == expected["undecodable"]
         return
     decoded = reader.decode(inward(body))
-    assert decoded.dedupe_key == expected["dedupe_key"]
-    assert [event.model_dump(mode="json") for event in decoded.events] == expected["events"]
+    assert _envelope(decoded.dedupe_key) == expected["dedupe_key"]
+    assert list(decoded.events) == [supplier_event.validate_python(event) for event in expected["events"]]
     assert list(decoded.issues) == expected["issues"]
 
 
@@ -58,3 +59,8 @@ def test_another_reader_finds_the_same_segments(name: str) -> None:
         assert [[e.strip() for e in segment] for segment in here.body] == [
             [e.strip() for e in segment] for segment in read_by_them
         ]
+
+
+def _envelope(dedupe_key: str) -> str:
+    """Without the digest of what is in it."""
+    return dedupe_key.rpartition("/")[0]

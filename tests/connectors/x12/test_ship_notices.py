@@ -73,7 +73,13 @@ def test_whether_more_is_to_come(code: str, balance: Balance) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "purpose"), [("00", NoticePurpose.ORIGINAL), ("01", NoticePurpose.CANCEL), ("05", NoticePurpose.REPLACE)]
+    ("code", "purpose"),
+    [
+        ("00", NoticePurpose.ORIGINAL),
+        ("01", NoticePurpose.CANCEL),
+        ("05", NoticePurpose.REPLACE),
+        ("14", NoticePurpose.ORIGINAL),
+    ],
 )
 def test_a_notice_may_replace_or_cancel_another(code: str, purpose: NoticePurpose) -> None:
     said = ["HL*1**S", "HL*2*1*O", "PRF*PO-1", *item("HL*3*2*I", 1, 5)]
@@ -127,3 +133,15 @@ def test_repeats_without_a_shipment_number_have_the_same_name() -> None:
     said = ("BSN*00**20261121*1600", "HL*1**O", "PRF*PO-1", *item("HL*2*1*I", 1, 5))
     first, second = (events("856", *said)[0] for _ in range(2))
     assert isinstance(first, ShipNotice) and first == second and first.shipment_id == "000000041/41/0001"
+
+
+def test_packs_and_components_below_an_item_are_counted_with_it() -> None:
+    said = ["HL*1**S", "HL*2*1*O", "PRF*PO-1", *item("HL*3*2*I", 1, 6)]
+    packs = ["HL*4*3*P", "MAN*GM*1", "SN1*1*4*EA", "HL*5*3*P", "MAN*GM*2", "SN1*1*2*EA"]
+    components = ["HL*6*3*F", "LIN**VP*PART", "SN1**12*EA", "HL*7*6*F", "LIN**VP*SCREW", "SN1**24*EA"]
+    assert shipped(events("856", BSN, *said, *packs, *components)) == {"PO-1": {1: 6}}
+
+
+def test_an_item_below_another_is_an_item() -> None:
+    said = ["HL*1**S", "HL*2*1*O", "PRF*PO-1", *item("HL*3*2*I", 1, 6), *item("HL*4*3*I", 2, 5)]
+    assert shipped(events("856", BSN, *said)) == {"PO-1": {1: 6, 2: 5}}

@@ -22,7 +22,7 @@ from activities.steps import (
 )
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import PurchaseOrderPosition
-from domain.supplier_events import OrderAck, SupplierEvent
+from domain.supplier_events import ChangeAck, ChangeVerdict, OrderAck, SupplierEvent
 
 if TYPE_CHECKING:
     from activities.world import World
@@ -44,10 +44,18 @@ class PurchaseOrderActivities:
 
     @activity.defn
     async def freeze(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
-        """Stop collecting; later shares go to the next order. One without shares is closed, with nothing sent."""
+        """Stop collecting; later shares go to the next order.
+
+        One without shares is closed, with nothing sent; so is one whose lines an order of the same supplier takes.
+        """
+        from connectors.errors import WronglySetUp
         from ledger import purchase_orders
 
-        await purchase_orders.freeze(self._ledger, step.po_number, key=step.key, at=step.at)
+        try:
+            can_add = (await self._capabilities(step.po_number)).add_line
+        except WronglySetUp:
+            can_add = False
+        await purchase_orders.freeze(self._ledger, step.po_number, key=step.key, at=step.at, can_add=can_add)
         return await self._told(step)
 
     @activity.defn
@@ -73,6 +81,19 @@ class PurchaseOrderActivities:
 
         await self._store(await operations.plan_place(self._ledger, step.po_number), step)
         return await self._position(step.po_number)
+
+    @activity.defn
+    async def add_lines(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
+        """Write the request to add the lines that collected since the order was placed."""
+        from ledger import operations
+
+        can_add = (await self._capabilities(step.po_number)).add_line
+        planned = await operations.plan_addition(
+            self._ledger, step.po_number, key=step.key, at=step.at, can_add=can_add
+        )
+        if planned:
+            await self._store(planned, step)
+        return await self._told(step)
 
     @activity.defn
     async def reduce(self, step: PurchaseOrderStep) -> PurchaseOrderPosition:
@@ -141,7 +162,7 @@ class PurchaseOrderActivities:
             return await self._replied(step)
         if stored.state not in {"rendered", "unknown"}:
             return await self._replied(step)
-        if stored.kind == "place" and (await self._position(step.po_number)).open == 0:
+        if stored.kind != "cancel" and (await self._position(step.po_number)).open == 0:
             # Given up while nobody knew whether it had arrived. It has not, so it is not sent again.
             await self._record(step, "refused", reason="it never arrived, and nobody wants it any more")
             return await self._told(step)
@@ -233,6 +254,29 @@ class PurchaseOrderActivities:
             body=step.text.encode(),
             at=step.at,
             events=[OrderAck(po_number=step.po_number, revision=position.revision)],
+        )
+        await inbox.apply_events(self._ledger, step.po_number, at=step.at)
+        return await self._told(step)
+
+    @activity.defn
+    async def refuse_by_hand(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
+        """An operator heard the supplier refuse the change or cancellation that waits for its answer."""
+        from ledger import inbox
+
+        position = await self._position(step.po_number)
+        if position.pending is None:
+            return position
+        await inbox.store_message(
+            self._ledger,
+            position.supplier_id,
+            door="operator",
+            dedupe_key=step.key,
+            headers={},
+            body=step.text.encode(),
+            at=step.at,
+            events=[
+                ChangeAck(po_number=step.po_number, revision=position.pending.revision, verdict=ChangeVerdict.REFUSED)
+            ],
         )
         await inbox.apply_events(self._ledger, step.po_number, at=step.at)
         return await self._told(step)

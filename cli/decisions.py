@@ -83,7 +83,7 @@ def cancel(
 
 def resolve(
     what: str,
-    resolution: Literal["retry", "cancel", "dismiss", "acknowledged", "close_short", "withdraw"],
+    resolution: Literal["retry", "cancel", "dismiss", "acknowledged", "refused", "close_short", "withdraw"],
     /,
     *,
     note: str = "",
@@ -98,7 +98,8 @@ def resolve(
         what: a backorder's id, or a purchase order's number such as PO-000012.
         resolution: `dismiss` (seen, nothing to do) or `retry` what could not be done (a backorder asks all suppliers
             again). For a backorder also `cancel`. For a purchase order also `acknowledged` (they confirmed by other
-            means), `close_short` (buy the rest elsewhere) or `withdraw` (cancel it with the supplier).
+            means), `refused` (they do not do what was asked last), `close_short` (buy the rest elsewhere) or
+            `withdraw` (cancel it with the supplier).
         note: why, for the story.
         wait: seconds to wait for the answer.
         as_json: print JSON: what was decided, and where it then stands.

@@ -120,6 +120,9 @@ class Supplier(Frozen):
     """The most exchanges with the supplier, over all workers together; None is as many as there are."""
     fetch_every: Pause = timedelta(minutes=1)
     """How often messages are fetched from a supplier who leaves them in a folder or mailbox."""
+    add_to_open_orders: bool = False
+    """What is collected next is added, as a change, to an order that the supplier has confirmed and not begun to
+    deliver, where its connector can add lines; False: each collected order is placed by itself."""
     terms: ShortText = "net30"
     """Payment terms; a part of the merge key."""
     cut_off: CutOff = CutOff()

@@ -29,6 +29,7 @@ class PurchaseOrderDutyKind(StrEnum):
     WITHDRAW = "withdraw"
     ASK_OPERATOR = "ask operator"
     STOP_ASKING = "stop asking"
+    ADD_LINES = "add lines"
     REDUCE = "reduce"
     GIVE_UP_CHANGE = "give up change"
     TELL_OVERDUE = "tell overdue"
@@ -74,6 +75,8 @@ def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool
     kind = PurchaseOrderDutyKind
     if (position.acknowledged_at or is_over(position)) and _silent(position) in (position.attention or ""):
         yield PurchaseOrderDuty(kind=kind.STOP_ASKING, at=now, why="the supplier spoke", need=_silent(position))
+    if not position.adds_lines and _added_or_not(position) in (position.attention or ""):
+        yield PurchaseOrderDuty(kind=kind.STOP_ASKING, at=now, why="it is known now", need=_added_or_not(position))
     if is_over(position):
         return
     if position.frozen_at is None:
@@ -90,8 +93,12 @@ def _duties(position: PurchaseOrderPosition, now: datetime, shares_changed: bool
     if pending and pending.state in {OperationState.RENDERED, OperationState.UNKNOWN}:
         yield _deliver(pending, now)
         return
-    if pending:
+    if pending and position.adds_lines:
+        yield from _added_without_answer(position, pending)
+    elif pending:
         yield from _unanswered(position, pending)
+    elif position.adds_lines:
+        yield PurchaseOrderDuty(kind=kind.ADD_LINES, at=now, why="ask the supplier to add lines to the order it has")
     elif position.open == 0:
         yield PurchaseOrderDuty(kind=kind.CLOSE, at=now, why="everything has come, or never will")
         return
@@ -132,6 +139,32 @@ def _unanswered(position: PurchaseOrderPosition, pending: OperationPosition) -> 
         at=until,
         why=f"wait for the answer to {pending.kind} revision {pending.revision}",
         operation_id=pending.operation_id,
+    )
+
+
+def _added_without_answer(position: PurchaseOrderPosition, pending: OperationPosition) -> Iterator[PurchaseOrderDuty]:
+    """As with an order that is placed: the goods may come, so that nobody buys them elsewhere before a person asked."""
+    terms, sent = position.terms, pending.sent_at or pending.rendered_at
+    due, reminded = sent + terms.acknowledge_within, position.last_chased_at
+    if reminded is not None and reminded >= due:
+        due = reminded + terms.chase_every
+    elif terms.chase_at_most:
+        yield PurchaseOrderDuty(
+            kind=PurchaseOrderDutyKind.CHASE,
+            at=due,
+            why=f"ask {position.supplier_name} whether it adds the lines",
+            operation_id=pending.operation_id,
+        )
+        return
+    if _added_or_not(position) not in (position.attention or ""):
+        yield PurchaseOrderDuty(kind=PurchaseOrderDutyKind.ASK_OPERATOR, at=due, why=_added_or_not(position))
+
+
+def _added_or_not(position: PurchaseOrderPosition) -> str:
+    """What an operator is asked for when the supplier says nothing of lines that it was asked to add."""
+    return (
+        f"{position.supplier_name} has not answered whether it adds lines to {position.po_number}. Call them; then "
+        "resolve with 'acknowledged' if it does, or with 'refused' to buy the goods elsewhere."
     )
 
 

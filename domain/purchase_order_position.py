@@ -79,6 +79,8 @@ class LinePosition(Frozen):
     to_reduce: int = 0
     """Units whose customers cancelled after sending and that the supplier is (to be) asked to take off."""
     expected_on: date | None = None
+    to_add: bool = False
+    """The supplier is (to be) asked to add it to an order that it has, and has not agreed."""
 
 
 class SupplierTerms(Frozen):
@@ -134,6 +136,8 @@ class PurchaseOrderPosition(Frozen):
     rejected_at: Instant | None = None
     cancelled_at: Instant | None = None
     closed_at: Instant | None = None
+    added_to: str | None = None
+    """Closed unsent: the order that its lines were added to."""
     chases: int = 0
     last_chased_at: Instant | None = None
     overdue_told_at: Instant | None = None
@@ -148,6 +152,11 @@ class PurchaseOrderPosition(Frozen):
     def open(self) -> int:
         """Stock units still to come."""
         return sum(line.open for line in self.lines)
+
+    @property
+    def adds_lines(self) -> bool:
+        """The supplier is (to be) asked to add lines, and has not agreed."""
+        return any(line.to_add for line in self.lines)
 
     @property
     def pending(self) -> OperationPosition | None:

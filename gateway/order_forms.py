@@ -47,7 +47,7 @@ class Forms:
         """The lines that an unanswered change is about; of a cancellation, all that are still to come."""
         if self.kind is OperationKind.CANCEL:
             return [line for line in self.view.lines if line.open]
-        return [line for line in self.view.lines if line.asked != line.received + line.open]
+        return [line for line in self.view.lines if line.to_add or line.asked != line.received + line.open]
 
     @property
     def asks(self) -> bool:

@@ -3,31 +3,23 @@
 One change is in flight at a time. An answer that comes late is recorded, and applied only where it still can be.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
-from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SplitStatus, SyntaxAck
+from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SyntaxAck
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
+from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
-from ledger.order_lines import keep_only, let_stand, offer_rest, reject, write_off
+from ledger.order_lines import forgo, keep_only, let_stand, offer_rest, reject, write_off
 
 SILENT = "silent"
 """The verdict of an operation whose answer was given up."""
-
-TO_COME = frozenset({SplitStatus.ACCEPTED, SplitStatus.BACKORDERED, SplitStatus.HELD})
-"""The parts of a line answer that will be delivered. Rejected units will not, and substitutes were not ordered."""
-
-
-def still_to_come(splits: Iterable[Split]) -> Decimal:
-    """Purchase units of a line that the supplier will deliver, now or later."""
-    return sum((split.quantity for split in splits if split.status in TO_COME), start=Decimal(0))
 
 
 class _Operation(NamedTuple):
@@ -113,7 +105,8 @@ async def record_send(
 async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: datetime) -> None:
     """Nobody answered a change or cancellation: the order stands as it was, and what is free goes to those who wait.
 
-    Nothing happens if an answer came meanwhile.
+    Nothing happens if an answer came meanwhile; nor to a change that adds lines, since nobody but the supplier knows
+    whether it does: buying the goods elsewhere may buy them twice.
 
     Raises:
         NotFound: no such operation.
@@ -126,7 +119,7 @@ async def give_up_change(ledger: Ledger, operation_id: str, *, key: str, at: dat
             return
         locked = await lock_order(fact.connection, po_number)
         operation = await _operation(fact.connection, operation_id)
-        if operation.answered_at is not None or operation.kind == OperationKind.PLACE:
+        if operation.answered_at is not None or operation.kind == OperationKind.PLACE or locked.adds_lines:
             return
         fact.note(operation_id=operation_id, text=f"No answer to {operation.said}: the order stands as it was")
         await _answer(fact.connection, operation, SILENT, at=at, heard=False)
@@ -156,6 +149,13 @@ async def answer_change(connection: Connection, locked: LockedOrder, ack: Change
     verdict = ack.verdict
     if verdict is ChangeVerdict.PARTLY and not ack.lines:
         verdict = ChangeVerdict.UNCLEAR
+    said = f" ({ack.reason})" if ack.reason else ""
+    if verdict is ChangeVerdict.UNCLEAR and locked.adds_lines:
+        what = (
+            f"{order.supplier_name}'s answer to the lines added to {order.po_number} is unclear{said}. Ask them; then "
+            "resolve with 'acknowledged' if they deliver them, or with 'refused' to buy the goods elsewhere."
+        )
+        return Effect(outcome=f"{operation.said}: unclear, it waits for another answer", incidents=(what,))
     # Written first: while a cancellation is unanswered, nothing of the order is offered to anyone.
     await _answer(connection, operation, verdict, at=at, heard=True)
     if verdict is ChangeVerdict.ACCEPTED:
@@ -165,7 +165,6 @@ async def answer_change(connection: Connection, locked: LockedOrder, ack: Change
     else:
         await let_stand(connection, locked, at=at)
     if verdict is ChangeVerdict.UNCLEAR:
-        said = f" ({ack.reason})" if ack.reason else ""
         incidents = (
             f"{order.supplier_name}'s answer to {operation.said} of {order.po_number} is unclear{said}. Ask them; the "
             "order is taken to stand as it was.",
@@ -191,9 +190,10 @@ async def note_reading(connection: Connection, locked: LockedOrder, word: Syntax
     said = f"document {word.control_number}" if row is None else f"{row[0]} revision {row[1]}"
     if word.accepted:
         return Effect(outcome=f"could read {said}")
+    anew = "refused" if locked.adds_lines else "withdraw"
     what = (
         f"{order.supplier_name} could not read {said} of {order.po_number}: {because}. It will not act on it. Correct "
-        "the partner's profile; then resolve with 'withdraw' to buy anew, or with 'acknowledged' if they take it."
+        f"the partner's profile; then resolve with '{anew}' to buy anew, or with 'acknowledged' if they take it."
     )
     return Effect(outcome=f"could not read {said}: {because}", incidents=(what,))
 
@@ -209,6 +209,13 @@ async def _answer_again(
         if operation.kind == OperationKind.CANCEL:
             # Nothing will come, whoever counts on it; every hour they do not know it is lost to them.
             await _agreed(connection, locked, operation, at=at)
+        elif await _adds_what_was_given_up(connection, locked, operation.revision):
+            what = (
+                f"{order.supplier_name} adds lines to {order.po_number} after that was given up, and the goods are "
+                "bought elsewhere by now. Tell them to leave the lines out; what arrives goes to whoever waits, else "
+                "to stock."
+            )
+            return Effect(outcome="adds lines that were given up: recorded, not applied", incidents=(what,))
         elif not await _take_off_late(connection, locked, operation.revision):
             what = (
                 f"{order.supplier_name} accepted {operation.said} of {order.po_number} after it was given up, and the "
@@ -236,17 +243,23 @@ async def _agreed(connection: Connection, locked: LockedOrder, operation: _Opera
         await connection.execute(_CANCELLED, (at, locked.order.po_number))
         return
     for line in locked.lines:
-        if line.to_reduce:
+        if line.to_add:
+            await confirm_as_asked(connection, locked, line, at=at)
+        elif line.to_reduce:
             await write_line(connection, locked.order, _without(line, line.to_reduce))
 
 
 async def _partly(
     connection: Connection, locked: LockedOrder, answers: Sequence[AckLine], *, at: datetime
 ) -> tuple[str, ...]:
-    """The lines named stand at a new total; what went is cancelled, and the rest that was asked for stays."""
+    """The lines named stand at a new total; what went is cancelled, and the rest that was asked for stays.
+
+    A line to add that is not named is not added; unless the answer names something that nobody can make out.
+    """
     order = locked.order
     incidents: list[str] = []
     totals: dict[int, int] = {}
+    parts: dict[int, list[Split]] = {}
     for answer in answers:
         line = locked.find(answer.line)
         units = None
@@ -260,7 +273,11 @@ async def _partly(
             )
             continue
         totals[line.line_no] = totals.get(line.line_no, 0) + units
+        parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
     for line in locked.lines:
+        if line.to_add:
+            await _added(connection, locked, line, parts.get(line.line_no), doubtful=bool(incidents), at=at)
+            continue
         left = min(line.open, max(0, totals.get(line.line_no, line.total) - line.received_good - line.received_bad))
         kept = await keep_only(connection, order, line, left, why="are taken off by the supplier", lost=True, at=at)
         gone = line.open - left
@@ -279,7 +296,52 @@ async def _partly(
     return tuple(incidents)
 
 
+async def _added(
+    connection: Connection,
+    locked: LockedOrder,
+    line: Line,
+    splits: Sequence[Split] | None,
+    *,
+    doubtful: bool,
+    at: datetime,
+) -> None:
+    """What became of one line that a change adds, by an answer that speaks of lines."""
+    if splits is not None:
+        await confirm(connection, locked, line, splits, at=at)
+    elif doubtful:
+        await confirm_as_asked(connection, locked, line, at=at)
+    else:
+        await forgo(connection, locked.order, line, at=at)
+
+
+_TAKEN = """
+    update outbox set answered_at = %s, verdict = 'accepted'
+    where po_number = %s and revision = %s and kind = 'change' and state = 'delivered' and answered_at is null
+"""
+
+
+async def take_as_agreed(connection: Connection, locked: LockedOrder, revision: int, *, at: datetime) -> bool:
+    """An acknowledgement that names the revision which adds lines answers that, too. Returns whether it does."""
+    if not locked.adds_lines or revision != locked.order.revision:
+        return False
+    return (await connection.execute(_TAKEN, (at, locked.order.po_number, revision))).rowcount > 0
+
+
 _ASKED = "select line_no, ordered from po_line_revision where po_number = %s and revision = %s"
+_ADDED = """
+    select exists (select from po_line_revision r join po_line l using (po_number, line_no)
+                   where r.po_number = %(po_number)s and r.revision = %(revision)s and r.ordered > 0
+                     and l.open = 0 and l.received_good + l.received_bad = 0
+                     and not exists (select from po_line_revision first where first.po_number = r.po_number
+                                     and first.line_no = r.line_no and first.revision = 0))
+"""
+
+
+async def _adds_what_was_given_up(connection: Connection, locked: LockedOrder, revision: int) -> bool:
+    """Did that revision ask for lines that were not placed with the order, and of which nothing is expected now?"""
+    parts = {"po_number": locked.order.po_number, "revision": revision}
+    row = await (await connection.execute(_ADDED, parts)).fetchone()
+    return bool(row and row[0])
 
 
 async def _take_off_late(connection: Connection, locked: LockedOrder, revision: int) -> bool:

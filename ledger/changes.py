@@ -1,4 +1,4 @@
-"""Asking a supplier for less: customers' cancelled shares taken off a sent order, or the whole order withdrawn.
+"""Asking a supplier to change an order that it has: lines added, cancelled shares taken off, or all of it withdrawn.
 
 What is asked is planned here, under the locks; it takes effect by the supplier's answer (`ledger.answers`).
 """
@@ -12,11 +12,11 @@ from domain.catalogue import SupplierItem
 from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
-from domain.purchasing import quantity_to_order
+from domain.purchasing import quantity_to_order, unit_price
 from domain.values import count_units
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
 from ledger.locked_orders import Line, LockedOrder, lock_order, write_line
-from ledger.order_lines import let_stand
+from ledger.order_lines import let_stand, write_off
 from ledger.outbox import TO_PLAN, OrderToPlan, PlannedLine, PlannedOperation
 
 
@@ -53,6 +53,66 @@ class _Sold(NamedTuple):
     name: str
 
 
+async def plan_addition(
+    ledger: Ledger, po_number: str, *, key: str, at: datetime, can_add: bool
+) -> PlannedOperation | None:
+    """Plan to ask the supplier to add the lines that wait for it, as many units as are still wanted.
+
+    Args:
+        ledger: the ledger.
+        po_number: a placed order with nothing in flight; of any other nothing is asked. A revision that was planned
+            and never written down is not in flight: this plan stands in its place.
+        key: a repeat returns the same plan.
+        at: when.
+        can_add: the connector can add lines. If it cannot (any more), nobody was asked yet, so that the units may be
+            sourced anew.
+
+    Returns:
+        A change, as a new revision; None when there is nothing to ask.
+
+    Raises:
+        NotFound: no such purchase order.
+    """
+    async with ledger.fact(key=key, subject=purchase_order_workflow_id(po_number), kind="addition", at=at) as fact:
+        if fact.repeated:
+            return _as_planned(fact)
+        locked = await lock_order(fact.connection, po_number)
+        if not locked.adds_lines or (await _in_flight(fact.connection, po_number)).asked:
+            return None
+        if not can_add:
+            await let_stand(fact.connection, locked, at=at)
+            fact.note(text=f"No lines can be added for {locked.order.supplier_name}: their goods are sourced anew")
+            return None
+        sold = await _sold(fact.connection, locked)
+        lines = [await _fitted(fact.connection, locked, line, sold) if line.to_add else line for line in locked.lines]
+        new = [line for line in lines if line.to_add]
+        if not new:
+            fact.note(text="Nobody wants the lines any more that were to be added")
+            return None
+        locked = replace(locked, lines=tuple(lines))
+        why = f"{count_units(sum(line.open for line in new))} added on {len(new)} lines"
+        return await _revise(fact, locked, OperationKind.CHANGE, new, why=why, at=at)
+
+
+_FIT = """
+    update po_line set ordered = %(units)s, confirmed = %(units)s, open = %(units)s, unit_price = %(unit_price)s,
+           to_add = %(units)s > 0
+    where po_number = %(po_number)s and line_no = %(line_no)s
+"""
+
+
+async def _fitted(connection: Connection, locked: LockedOrder, line: Line, sold: Mapping[str, _Sold]) -> Line:
+    """A line that nobody was asked to add yet, with the units that are claimed by now: as a line that collects."""
+    if line.sku not in sold:
+        return line
+    item = SupplierItem.model_validate(sold[line.sku].item)
+    units = quantity_to_order(line.claimed, item)
+    price = unit_price(units, item) if units else line.unit_price
+    place = {"po_number": locked.order.po_number, "line_no": line.line_no}
+    await connection.execute(_FIT, {**place, "units": units, "unit_price": price})
+    return replace(line, ordered=units, confirmed=units, open=units, unit_price=price, to_add=units > 0)
+
+
 async def plan_reduction(
     ledger: Ledger, po_number: str, *, key: str, at: datetime, can_cancel: bool, can_reduce: bool = True
 ) -> PlannedOperation | None:
@@ -78,7 +138,7 @@ async def plan_reduction(
             return _as_planned(fact)
         locked = await lock_order(fact.connection, po_number)
         flight = await _in_flight(fact.connection, po_number)
-        if locked.order.is_over or not flight.placed or flight.asked:
+        if locked.order.is_over or not flight.placed or flight.asked or locked.adds_lines:
             return None
         if flight.planned:
             # Whoever planned it came to grief before it was written down, so it is planned anew, as things now stand.
@@ -146,15 +206,21 @@ async def withdraw_by_hand(ledger: Ledger, po_number: str, *, key: str, at: date
 
 async def _cancel_rest(fact: Fact, locked: LockedOrder, *, why: str, at: datetime) -> PlannedOperation | None:
     flight = await _in_flight(fact.connection, locked.order.po_number)
-    open_units = sum(line.open for line in locked.lines)
-    if locked.order.is_over or not open_units or not flight.placed:
+    if locked.order.is_over or not any(line.open for line in locked.lines) or not flight.placed:
         return None
     if flight.asked and not await _supersede_change(fact.connection, locked.order.po_number, at=at):
         return None
     for line in locked.lines:
-        if line.to_reduce:
+        if line.to_add:  # it never was a part of the order, so whoever counts on it need not wait for the answer
+            await write_off(
+                fact.connection, locked.order, line, "cancelled", why="are withdrawn from the supplier", at=at
+            )
+        elif line.to_reduce:
             await write_line(fact.connection, locked.order, replace(line, to_reduce=0))
-    return await _revise(fact, locked, OperationKind.CANCEL, why=why, at=at)
+    known = tuple(line for line in locked.lines if flight.asked or not line.to_add)
+    if not any(line.open for line in known):
+        return None
+    return await _revise(fact, replace(locked, lines=known), OperationKind.CANCEL, why=why, at=at)
 
 
 def _to_take_off(line: Line, item: SupplierItem) -> int:
@@ -205,12 +271,14 @@ async def _supersede_change(connection: Connection, po_number: str, *, at: datet
 
 
 async def _revise(
-    fact: Fact, locked: LockedOrder, kind: OperationKind, smaller: Sequence[Line] = (), *, why: str, at: datetime
+    fact: Fact, locked: LockedOrder, kind: OperationKind, changed: Sequence[Line] = (), *, why: str, at: datetime
 ) -> PlannedOperation:
     """Number the new revision, keep what it asks of each line, and remember the plan for a repeat."""
     po_number, revision = locked.order.po_number, locked.order.revision + 1
     names = {sku: sold.name for sku, sold in (await _sold(fact.connection, locked)).items()}
-    with_it = {line.line_no: line for line in smaller}
+    with_it = {line.line_no: line for line in changed}
+    # A format tells a new line by that the others were there before, so an addition names all of those.
+    known = locked.lines if any(line.to_add for line in changed) else changed
     whole = [with_it.get(line.line_no, replace(line, to_reduce=0)) for line in locked.lines if line.total]
     await fact.connection.execute(_NEXT_REVISION, (po_number,))
     await fact.connection.execute(_REVISED, {"po_number": po_number, "revision": revision, "at": at, "why": why})
@@ -221,8 +289,8 @@ async def _revise(
         kind,
         revision,
         at,
-        *(_asked(line, names) for line in smaller),
-        before={line.line_no: line.total // line.unit_factor for line in smaller},
+        *(_asked(line, names) for line in changed),
+        before={line.line_no: line.total // line.unit_factor for line in known if not line.to_add},
         whole=[_asked(line, names) for line in whole],
     )
     fact.result = planned.model_dump(mode="json")

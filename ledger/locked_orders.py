@@ -10,7 +10,7 @@ from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.supplier_events import LineRef
 from domain.values import Frozen, Instant
-from ledger.book import Connection, fetch, fetch_one, lock_skus
+from ledger.book import Connection, fetch, lock_skus
 
 MOST_UNITS = 100_000_000
 """The most stock units believed of one line of a message; the books' counters hold twenty times as many."""
@@ -38,6 +38,8 @@ class Line:
     over_quarantined: int
     in_transit: int
     expected_on: date | None
+    to_add: bool
+    """The supplier is (to be) asked to add it to an order that it has, and has not agreed."""
 
     @property
     def free(self) -> int:
@@ -87,6 +89,11 @@ class LockedOrder:
     order: Order
     lines: tuple[Line, ...]
 
+    @property
+    def adds_lines(self) -> bool:
+        """The supplier is (to be) asked to add lines, and has not agreed."""
+        return any(line.to_add for line in self.lines)
+
     def find(self, ref: LineRef) -> Line | None:
         """The line a supplier means: by its number, else by our SKU, else by theirs. No match is None, never a guess.
 
@@ -124,17 +131,18 @@ def named(ref: LineRef) -> str:
     return ", ".join(f"{what} {value}" for what, value in parts if value is not None) or "a line without a name"
 
 
-_SKUS = "select sku from po_line where po_number = %s"
-_LOCK_ORDER = """
+_SKUS = "select sku from po_line where po_number = any(%s)"
+_LOCK_ORDERS = """
     select po_number, supplier_id, supplier.doc->>'name' as supplier_name,
            coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance, revision,
            frozen_at, acknowledged_at, rejected_at, cancelled_at, closed_at
-    from purchase_order join supplier using (supplier_id) where po_number = %s for no key update of purchase_order
+    from purchase_order join supplier using (supplier_id) where po_number = any(%s)
+    order by po_number for no key update of purchase_order
 """
 _LOCK_LINES = """
     select line_no, sku, supplier_sku, unit_factor, unit_price, ordered, confirmed, open, claimed, to_reduce,
            received_good, received_bad, closed_short, cancelled, over_received, over_quarantined, in_transit,
-           expected_on
+           expected_on, to_add
     from po_line where po_number = %s order by line_no for no key update
 """
 
@@ -148,16 +156,31 @@ async def lock_order(connection: Connection, po_number: str) -> LockedOrder:
     Raises:
         NotFound: no such purchase order.
     """
+    (locked,) = await lock_orders(connection, po_number)
+    return locked
+
+
+async def lock_orders(connection: Connection, *po_numbers: str) -> list[LockedOrder]:
+    """The same for several at once, in the order of their numbers whatever the order asked for.
+
+    Raises:
+        NotFound: one of them is not in the ledger.
+    """
+    numbers = list(po_numbers)
     while True:
         async with connection.transaction() as attempt:
-            skus = {row[0] for row in await (await connection.execute(_SKUS, (po_number,))).fetchall()}
+            skus = {row[0] for row in await (await connection.execute(_SKUS, (numbers,))).fetchall()}
             await lock_skus(connection, skus)
-            order = await fetch_one(connection, Order, _LOCK_ORDER, (po_number,))
-            if order is None:
-                raise NotFound(f"no purchase order {po_number!r} in the ledger; check the number")
-            lines = await fetch(connection, Line, _LOCK_LINES, (po_number,))
-            if skus.issuperset(line.sku for line in lines):
-                return LockedOrder(order, tuple(lines))
+            orders = {order.po_number: order for order in await fetch(connection, Order, _LOCK_ORDERS, (numbers,))}
+            for po_number in numbers:
+                if po_number not in orders:
+                    raise NotFound(f"no purchase order {po_number!r} in the ledger; check the number")
+            locked = [
+                LockedOrder(orders[po_number], tuple(await fetch(connection, Line, _LOCK_LINES, (po_number,))))
+                for po_number in numbers
+            ]
+            if skus.issuperset(line.sku for one in locked for line in one.lines):
+                return locked
             # A share of another item joined before the order was ours. Its SKU comes before the order in the lock
             # order, so let go of everything (a rollback to the savepoint does) and begin again.
             raise Rollback(attempt)
@@ -166,7 +189,7 @@ async def lock_order(connection: Connection, po_number: str) -> LockedOrder:
 _WRITE_LINE = """
     update po_line set confirmed = %s, open = %s, claimed = %s, to_reduce = %s, received_good = %s, received_bad = %s,
            closed_short = %s, cancelled = %s, over_received = %s, over_quarantined = %s, in_transit = %s,
-           expected_on = %s
+           expected_on = %s, to_add = %s
     where po_number = %s and line_no = %s
 """
 
@@ -181,6 +204,7 @@ async def write_line(connection: Connection, order: Order, line: Line) -> Line:
         line.over_quarantined,
         line.in_transit,
         line.expected_on,
+        line.to_add,
     )
     await connection.execute(_WRITE_LINE, (*buckets, *ends, order.po_number, line.line_no))
     return line

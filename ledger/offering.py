@@ -39,7 +39,7 @@ supplier who let it down. A purchase order has one line of a SKU, so its number 
 # Of a PO whose cancellation was asked and not answered, nothing is promised to anyone.
 FREE_OPEN: LiteralString = """
     select l.po_number, l.line_no, l.open - l.claimed - l.to_reduce as free, l.expected_on,
-           p.acknowledged_at is not null as confirmed, p.supplier_id
+           p.acknowledged_at is not null and not l.to_add as confirmed, p.supplier_id
     from po_line l join purchase_order p using (po_number)
     where l.sku = %(sku)s and l.open > l.claimed + l.to_reduce
       and p.closed_at is null and p.rejected_at is null and p.cancelled_at is null

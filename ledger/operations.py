@@ -6,7 +6,7 @@ the inbox).
 """
 
 from ledger.answers import give_up_change, record_send
-from ledger.changes import plan_reduction, withdraw, withdraw_by_hand
+from ledger.changes import plan_addition, plan_reduction, withdraw, withdraw_by_hand
 from ledger.leaving import leaves, never_left
 from ledger.outbox import (
     PlannedLine,
@@ -24,6 +24,7 @@ __all__ = [
     "give_up_change",
     "leaves",
     "never_left",
+    "plan_addition",
     "plan_place",
     "plan_reduction",
     "record_send",

@@ -54,17 +54,23 @@ async def write_off(
     bucket: Literal["cancelled", "closed_short"],
     *,
     why: str,
+    lost: bool = True,
     at: datetime,
 ) -> Line:
-    """Nothing more comes of a line: what is open moves to a bucket, and every claim on it is lost to its backorder."""
-    line = await keep_only(connection, order, line, 0, why=why, lost=True, at=at)
+    """Nothing more comes of a line: what is open moves to a bucket, and every claim on it goes back to sourcing."""
+    line = await keep_only(connection, order, line, 0, why=why, lost=lost, at=at)
     gone = line.open
-    line = replace(line, open=0, in_transit=0)
+    line = replace(line, open=0, in_transit=0, to_add=False)
     if bucket == "cancelled":
         line = replace(line, cancelled=line.cancelled + gone)
     else:
         line = replace(line, closed_short=line.closed_short + gone)
     return await write_line(connection, order, line)
+
+
+async def forgo(connection: Connection, order: Order, line: Line, *, at: datetime) -> Line:
+    """A line is not added to an order that its supplier has. The supplier may deliver it as an order of its own."""
+    return await write_off(connection, order, line, "cancelled", why="could not be added to it", lost=False, at=at)
 
 
 _OVERTAKEN = """
@@ -102,9 +108,14 @@ async def offer_rest(connection: Connection, order: Order, lines: Iterable[Line]
 
 
 async def let_stand(connection: Connection, locked: LockedOrder, *, at: datetime) -> None:
-    """The supplier does not take off what it was (to be) asked to: the units will come, and are free for others."""
+    """The order stands as it was before the supplier was (to be) asked to change it.
+
+    What was to be taken off will come, and is free for others; what was to be added will not, and is sourced anew.
+    """
     for line in locked.lines:
-        if line.to_reduce:
+        if line.to_add:
+            await forgo(connection, locked.order, line, at=at)
+        elif line.to_reduce:
             await write_line(connection, locked.order, replace(line, to_reduce=0))
     await offer_rest(connection, locked.order, locked.lines, at=at)
 

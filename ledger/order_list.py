@@ -21,7 +21,7 @@ POSITIONS = """
     select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at,
            po.collect_until, po.threshold_reached_at is not null as threshold_reached, po.held_at is not null as held,
            po.release_requested_at is not null as release_now, po.frozen_at, po.acknowledged_at, po.rejected_at,
-           po.cancelled_at, po.closed_at, po.chases, po.last_chased_at, po.overdue_told_at, po.attention,
+           po.cancelled_at, po.closed_at, po.added_to, po.chases, po.last_chased_at, po.overdue_told_at, po.attention,
            po.attention_since,
            (select coalesce(jsonb_agg(to_jsonb(l) || jsonb_build_object('unit_price', l.unit_price::text)
                                       order by l.line_no), '[]')

@@ -1,7 +1,7 @@
 """The outbox: what is asked of a supplier, rendered once into bytes, stored, and sent as stored however often.
 
 An operation belongs to one revision of a purchase order; placing it is revision 0. What to ask is planned here
-(placing) and in `ledger.changes` (less of it, or none); what became of it is written by `ledger.answers`.
+(placing) and in `ledger.changes` (more lines, less of it, or none); what became of it is written by `ledger.answers`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class PlannedOperation(Frozen):
     lines: tuple[PlannedLine, ...] = ()
     """PLACE: every line. CHANGE: the lines with a new total. CANCEL: none, since everything goes."""
     before: dict[int, int] = Field(default_factory=dict)
-    """CHANGE: by line number, what was on order of each line that changes."""
+    """CHANGE: by line number, what was on order of each line that changes; where lines are added, of all others."""
     whole: tuple[PlannedLine, ...] = ()
     """CHANGE: every line as it stands with the change. CANCEL: every line as it last stood."""
     placed_on: date | None = None

@@ -17,9 +17,10 @@ from domain.errors import BooksDoNotBalance, NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import LinePosition, OperationPosition, PurchaseOrderPosition, SupplierTerms
 from domain.values import count_units
+from ledger.added_lines import add_lines, open_order
 from ledger.attention import SETTLE_ON_ORDER, ask_among_many, ask_operator
 from ledger.book import Connection, Fact, Ledger, fetch, fetch_one
-from ledger.locked_orders import LockedOrder, lock_order
+from ledger.locked_orders import LockedOrder, lock_order, lock_orders
 from ledger.order_lines import write_off
 from ledger.shares import tell_changes
 
@@ -27,13 +28,13 @@ _POSITION = """
     select po.po_number, po.supplier_id, supplier.doc as supplier, po.currency, po.revision, po.opened_at,
            po.collect_until, po.threshold_reached_at is not null as threshold_reached, po.held_at is not null as held,
            po.release_requested_at is not null as release_now, po.frozen_at, po.acknowledged_at, po.rejected_at,
-           po.cancelled_at, po.closed_at, po.chases, po.last_chased_at, po.overdue_told_at, po.attention,
+           po.cancelled_at, po.closed_at, po.added_to, po.chases, po.last_chased_at, po.overdue_told_at, po.attention,
            (select count(*) from announcement where owed_by = %(workflow_id)s and told_at is null) as unannounced
     from purchase_order po join supplier using (supplier_id) where po.po_number = %(po_number)s
 """
 _LINES = """
     select line_no, sku, supplier_sku, unit_factor, ordered, confirmed, open, claimed, received_good, received_bad,
-           over_received, closed_short, cancelled, unit_price, to_reduce, expected_on
+           over_received, closed_short, cancelled, unit_price, to_reduce, expected_on, to_add
     from po_line where po_number = %s order by line_no
 """
 _OPERATIONS = """
@@ -132,10 +133,18 @@ class _Collected(NamedTuple):
     cut_off: dict[str, Any]
 
 
-async def freeze(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> None:
+async def freeze(ledger: Ledger, po_number: str, *, key: str, at: datetime, can_add: bool = False) -> None:
     """End collecting: from now on shares join the next order. One that nobody wants any more is closed instead.
 
     An order frozen on a later day than planned (it was held, or nothing ran) tells its backorders the later date.
+
+    Args:
+        ledger: the ledger.
+        po_number: which order.
+        key: of workflow id and step.
+        at: when.
+        can_add: the connector can add lines to an order that the supplier has. If the supplier wants that, and has
+            one that can take these lines, they move there, and this order is closed.
 
     Raises:
         NotFound: no such purchase order.
@@ -143,7 +152,8 @@ async def freeze(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> N
     async with _new_fact(ledger, po_number, key=key, kind="frozen", at=at) as fact:
         if fact is None:
             return
-        locked = await lock_order(fact.connection, po_number)
+        onto = await open_order(fact.connection, po_number) if can_add else None
+        locked, *others = await lock_orders(fact.connection, po_number, *([onto] if onto else []))
         if locked.order.frozen_at or locked.order.closed_at:
             return
         wanted = [line for line in locked.lines if line.claimed]
@@ -151,9 +161,13 @@ async def freeze(ledger: Ledger, po_number: str, *, key: str, at: datetime) -> N
             await fact.connection.execute(_CLOSED, (at, po_number))
             fact.note(text="Closed: nothing to buy")
             return
+        await _move_dates(fact.connection, locked, at=at)
+        for other in others:
+            if await open_order(fact.connection, po_number) == other.order.po_number:
+                fact.note(text=await add_lines(fact.connection, locked, other, wanted, at=at))
+                return
         await fact.connection.execute(_FROZEN, (at, po_number))
         await fact.connection.execute(_FIRST_REVISION, (at, po_number))
-        await _move_dates(fact.connection, locked, at=at)
         fact.note(text=f"Frozen with {count_units(sum(line.ordered for line in wanted))} on {len(wanted)} lines")
 
 

@@ -189,6 +189,7 @@ async def _take_in(
         over_received=line.over_received + put.over,
         over_quarantined=line.over_quarantined + put.quarantined,
         in_transit=min(open_units, max(0, line.in_transit - put.expected - put.bad)),
+        to_add=line.to_add and open_units == line.open,  # what comes was added, whatever was said
     )
     await write_line(connection, order, line)
     if closes:

@@ -96,6 +96,14 @@ RECORD_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "L6",
+        "purchase orders whose lines were added to another, and that were placed or have units of their own",
+        """select p.po_number, p.added_to, p.frozen_at, sum(l.ordered) as ordered
+           from purchase_order p join po_line l using (po_number) where p.added_to is not null group by p.po_number
+           having sum(l.ordered) > 0 or p.frozen_at is not null or p.closed_at is null
+           or exists (select from outbox o where o.po_number = p.po_number)""",
+    ),
+    Check(
+        "L6",
         "revisions of a purchase order that were asked more than once",
         """select po_number, revision, array_agg(operation_id) as operations from outbox
            group by po_number, revision having count(*) > 1""",

@@ -142,7 +142,8 @@ async def _on_its_way(
             dates[claim.backorder_id] = _later(claim.expected_on if first < before else None, deliver_on, claim)
     whole = deliver_on and after == line.open
     expected_on = _latest(line.expected_on if before else None, deliver_on) if whole else line.expected_on
-    line = await write_line(connection, locked.order, replace(line, in_transit=after, expected_on=expected_on))
+    on_its_way = replace(line, in_transit=after, expected_on=expected_on, to_add=line.to_add and after == before)
+    line = await write_line(connection, locked.order, on_its_way)
     what = f"{locked.order.po_number} is on its way from {locked.order.supplier_name}"
     await date_claims(connection, locked.order, line, dates, what=what, at=at)
     return line

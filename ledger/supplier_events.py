@@ -5,11 +5,8 @@ person is needed, an incident; never an exception, since a message would then bl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
-from domain import allocation
 from domain.supplier_events import (
     AckLine,
     ChangeAck,
@@ -18,22 +15,18 @@ from domain.supplier_events import (
     Received,
     ShipNotice,
     Split,
-    SplitStatus,
     SupplierEvent,
     SyntaxAck,
     Unmatched,
 )
-from ledger.answers import TO_COME, answer_change, note_reading, still_to_come
+from ledger.answers import answer_change, note_reading, take_as_agreed
 from ledger.attention import ask_operator
 from ledger.book import Connection
-from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units, write_line
-from ledger.order_lines import date_claims, keep_only, mark_known, mark_rejected, offer_rest, reject
+from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
+from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units
+from ledger.order_lines import mark_known, mark_rejected, offer_rest, reject
 from ledger.receipts import receive
-from ledger.shares import LineClaim, claims_in_rank
 from ledger.ship_notices import ship
-
-TRANSIT = timedelta(days=2)
-"""Assumption: goods are here so long after the supplier hands them over, when it states no delivery date."""
 
 
 async def apply_event(
@@ -82,28 +75,31 @@ async def _apply(
             return Effect(outcome="matches nothing on the order: recorded", incidents=(event.what,))
 
 
-# An answer is old when a later revision is agreed. While that one is only asked, or was refused, the order still is
-# what the answer is about: it crossed the question in the post.
+# An answer is old when a later revision is agreed that asked for less. While that one is only asked, or was refused,
+# the order still is what the answer is about: it crossed the question in the post. Nor do added lines change what is
+# said of the others.
 _AGREED_LATER = """
-    select exists (select from outbox where po_number = %s and revision > %s and kind <> 'place'
-                   and verdict in ('accepted', 'partly'))
+    select exists (
+        select from outbox o where o.po_number = %(po_number)s and o.revision > %(revision)s and o.kind <> 'place'
+        and o.verdict in ('accepted', 'partly') and (o.kind = 'cancel' or exists (
+            select from po_line_revision l join po_line_revision answered using (po_number, line_no)
+            where l.po_number = o.po_number and l.revision = o.revision and answered.revision = %(revision)s
+            and l.ordered < answered.ordered)))
 """
 _ANSWERED = """
     update outbox set answered_at = coalesce(answered_at, %s), verdict = coalesce(verdict, %s)
     where po_number = %s and kind = 'place'
 """
-_FORGET_SPLITS = "delete from po_line_split where po_number = %s and line_no = %s"
-_SPLITS = """
-    insert into po_line_split (po_number, line_no, n, status, quantity, expected_on)
-    select %s, %s, n, status, quantity, expected_on
-    from unnest(%s::text[], %s::int[], %s::date[]) with ordinality as split (status, quantity, expected_on, n)
-"""
 
 
 async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck, *, at: datetime) -> Effect:
-    """The supplier's answer to the order: line by line, each in parts; lines it does not name stay as they are."""
+    """The supplier's answer to the order: line by line, each in parts; lines it does not name stay as they are.
+
+    Of lines that it is asked to add it speaks by naming them, or by naming the revision that asks for them.
+    """
     order = locked.order
-    row = await (await connection.execute(_AGREED_LATER, (order.po_number, ack.revision))).fetchone()
+    parts = {"po_number": order.po_number, "revision": ack.revision}
+    row = await (await connection.execute(_AGREED_LATER, parts)).fetchone()
     if row and row[0]:
         await mark_known(connection, order, at=at, supplier_order_no=ack.supplier_order_no)
         return Effect(outcome=f"answers revision {ack.revision}, and a later one is agreed: recorded, not applied")
@@ -118,30 +114,21 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
     if not ack.accepted:
         await reject(connection, locked, at=at)
         return Effect(outcome=f"rejected{f': {ack.reason}' if ack.reason else ''}")
+    agreed = await take_as_agreed(connection, locked, ack.revision, at=at)
     answers, incidents = _read(locked, ack.lines)
     lines: list[Line] = []
     for line in locked.lines:
         if line.line_no in answers:
-            lines.append(await _confirm(connection, locked, line, answers[line.line_no], at=at))
-        else:
+            lines.append(await confirm(connection, locked, line, answers[line.line_no], at=at))
+        elif line.to_add and not agreed:
             lines.append(line)
-            claims = await claims_in_rank(connection, order.po_number, line.line_no)
-            await _date(connection, locked, line, {one.backorder_id: one.expected_on for one in claims}, at=at)
+        else:
+            lines.append(await confirm_as_asked(connection, locked, line, at=at))
     if answers and not any(line.open or line.received_good or line.received_bad for line in lines):
         await mark_rejected(connection, locked, at=at)
         return Effect(outcome="rejected, line by line", incidents=incidents)
     await offer_rest(connection, order, lines, at=at)
     return Effect(outcome=_said_of(lines, answers), incidents=incidents)
-
-
-def _as_asked(answer: AckLine, line: Line) -> Split:
-    """All of a line, of which the supplier states no quantity."""
-    return Split(
-        status=SplitStatus.ACCEPTED,
-        quantity=Decimal(line.ordered - line.cancelled) / line.unit_factor,
-        ship_on=answer.ship_on,
-        deliver_on=answer.deliver_on,
-    )
 
 
 def _said_of(lines: Sequence[Line], answers: Mapping[int, Sequence[Split]]) -> str:
@@ -162,7 +149,7 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
                 f"which {what}. Ask them what they will deliver."
             )
             continue
-        parts.setdefault(line.line_no, []).extend(answer.splits or [_as_asked(answer, line)])
+        parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
     for line in locked.lines:
         units = stock_units(still_to_come(parts.get(line.line_no, ())), line)
         if units is not None and units > line.ordered - line.cancelled:
@@ -171,88 +158,3 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
                 f"{line.ordered - line.cancelled} are ordered. Tell them to send no more."
             )
     return parts, tuple(incidents)
-
-
-async def _confirm(
-    connection: Connection, locked: LockedOrder, line: Line, splits: Sequence[Split], *, at: datetime
-) -> Line:
-    """One line as the supplier will deliver it: claims beyond that are trimmed, the others get their dates."""
-    order = locked.order
-    parts = [(stock_units(split.quantity, line) or 0, split.status, _expected_on(split, line)) for split in splits]
-    confirmed = min(sum(units for units, status, _ in parts if status in TO_COME), line.ordered - line.cancelled)
-    left = max(0, confirmed - line.settled)
-    kept = await keep_only(connection, order, line, left, why="will not be delivered by the supplier", lost=True, at=at)
-    coming = _coming([(units, day) for units, status, day in parts if status in TO_COME], line.settled)
-    line = await write_line(
-        connection,
-        order,
-        replace(
-            kept,
-            open=left,
-            confirmed=line.settled + line.cancelled + left,
-            in_transit=min(line.in_transit, left),
-            expected_on=_whole_on(coming, left) if left else line.expected_on,
-        ),
-    )
-    await connection.execute(_FORGET_SPLITS, (order.po_number, line.line_no))
-    await connection.execute(
-        _SPLITS,
-        (
-            order.po_number,
-            line.line_no,
-            [status.value for _, status, _ in parts],
-            [units for units, _, _ in parts],
-            [day for _, _, day in parts],
-        ),
-    )
-    claims = await claims_in_rank(connection, order.po_number, line.line_no)
-    dates = allocation.schedule(claims, coming)
-    await _date(connection, locked, line, {**dates, **_on_the_way(claims, line.in_transit)}, at=at)
-    return line
-
-
-def _expected_on(split: Split, line: Line) -> date | None:
-    """The day a part is here by the supplier's word; accepted without any word, the quoted day holds."""
-    if split.deliver_on:
-        return split.deliver_on
-    if split.ship_on:
-        return split.ship_on + TRANSIT
-    return line.expected_on if split.status is SplitStatus.ACCEPTED else None
-
-
-def _coming(parts: Sequence[tuple[int, date | None]], settled: int) -> list[tuple[int, date | None]]:
-    """The parts that are still to come: what is settled was the earliest."""
-    coming: list[tuple[int, date | None]] = []
-    for units, day in sorted(parts, key=lambda part: (part[1] is None, part[1] or date.max)):
-        gone = min(units, settled)
-        settled -= gone
-        if units > gone:
-            coming.append((units - gone, day))
-    return coming
-
-
-def _whole_on(coming: Sequence[tuple[int, date | None]], units: int) -> date | None:
-    """When all of a line is here; None if a part has no date."""
-    for number, day in coming:
-        units -= number
-        if units <= 0 or day is None:
-            return day
-    return None
-
-
-def _on_the_way(claims: Sequence[LineClaim], in_transit: int) -> dict[str, date | None]:
-    """The claims whose goods have left the supplier keep the ship notice's date: it is the later word on them."""
-    kept: dict[str, date | None] = {}
-    for claim in claims:
-        in_transit -= claim.quantity
-        if in_transit < 0:
-            break
-        kept[claim.backorder_id] = claim.expected_on
-    return kept
-
-
-async def _date(
-    connection: Connection, locked: LockedOrder, line: Line, dates: Mapping[str, date | None], *, at: datetime
-) -> None:
-    what = f"{locked.order.po_number} is confirmed by {locked.order.supplier_name}"
-    await date_claims(connection, locked.order, line, dates, what=what, at=at)

@@ -28,7 +28,7 @@ class SeenLine(Frozen):
     unit_price: Decimal
     """Per purchase unit."""
     ordered: int
-    """The total that was placed."""
+    """The total that was placed; of a line that was added later, 0."""
     asked: int
     """The total that the revision in question asks for."""
     received: int
@@ -37,6 +37,8 @@ class SeenLine(Frozen):
     """Open units that an unanswered change asks to take off."""
     in_transit: int
     expected_on: date | None = None
+    to_add: bool = False
+    """An unanswered change asks to add the line."""
 
 
 class Message(Frozen):
@@ -97,12 +99,13 @@ _ORDER = """
 """
 _LINES = """
     select line_no, sku, supplier_sku, item.name as description, unit_factor, unit_price * unit_factor as unit_price,
-           coalesce(placed.ordered, 0) as ordered, coalesce(revised.ordered, 0) as asked,
-           received_good + received_bad as received, open, to_reduce, in_transit, expected_on
-    from po_line join item using (sku)
-         left join po_line_revision placed using (po_number, line_no)
-         left join po_line_revision revised using (po_number, line_no)
-    where po_number = %(po_number)s and placed.revision = 0 and revised.revision = %(revision)s
+           coalesce((select placed.ordered from po_line_revision placed
+                     where placed.po_number = l.po_number and placed.line_no = l.line_no and placed.revision = 0), 0)
+               as ordered,
+           revised.ordered as asked, received_good + received_bad as received, open, to_reduce, in_transit,
+           expected_on, to_add
+    from po_line l join item using (sku) join po_line_revision revised using (po_number, line_no)
+    where po_number = %(po_number)s and revised.revision = %(revision)s
     order by line_no
 """
 _OPERATIONS = """

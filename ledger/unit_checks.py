@@ -86,6 +86,14 @@ UNIT_CHECKS: tuple[Check, ...] = (
            where p.frozen_at is null and p.closed_at is null and (l.ordered <> l.confirmed or l.ordered <> l.open)""",
     ),
     Check(
+        "L2",
+        "lines to be added to an order that its supplier does not have, or of which something came or went",
+        """select l.po_number, l.line_no, l.sku, l.confirmed, l.open
+           from po_line l join purchase_order p using (po_number)
+           where l.to_add and (l.open = 0 or l.open <> l.confirmed or p.acknowledged_at is null
+                 or coalesce(p.closed_at, p.rejected_at, p.cancelled_at) is not null)""",
+    ),
+    Check(
         "L3",
         "lines with more claims and asked reductions than open units",
         """select po_number, line_no, sku, open, claimed, to_reduce from po_line

@@ -54,6 +54,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             Do.apply_messages,
             Do.take_receipts,
             Do.acknowledge_by_hand,
+            Do.refuse_by_hand,
             Do.give_up_change,
             Do.tell_overdue,
             Do.close_short,
@@ -140,8 +141,8 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
 
     @workflow.update(
         name=contract.RESOLVE,
-        description="An operator decides what needs attention: retry, acknowledged, close_short, withdraw or dismiss. "
-        'Input: {"resolution": "retry", "note": "..."}.',
+        description="An operator decides what needs attention: retry, acknowledged, refused, close_short, withdraw or "
+        'dismiss. Input: {"resolution": "retry", "note": "..."}.',
     )
     async def resolve(self, request: Resolve) -> Standing:
         """Carry out the decision."""
@@ -155,6 +156,8 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         decision = request.resolution
         if decision is PurchaseOrderResolution.ACKNOWLEDGED and self._position.frozen_at is None:
             wrong = "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"
+        elif decision is PurchaseOrderResolution.REFUSED and not self._question:
+            wrong = "there is nothing to refuse: no change and no cancellation waits for the supplier's answer"
         elif decision is PurchaseOrderResolution.RETRY and not (self._attention or self._postponed):
             wrong = "there is nothing to retry: it asks for nobody, and nothing was put off"
         elif decision is PurchaseOrderResolution.DISMISS and not self._attention:
@@ -209,6 +212,9 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         if decision is PurchaseOrderResolution.ACKNOWLEDGED:
             step = PurchaseOrderTextStep(**self._about("acknowledged"), text=about)
             self._stand(await self._step(Do.acknowledge_by_hand, step, about))
+        elif decision is PurchaseOrderResolution.REFUSED:
+            step = PurchaseOrderTextStep(**self._about("refused"), text=about)
+            self._stand(await self._step(Do.refuse_by_hand, step, about))
         elif decision is PurchaseOrderResolution.CLOSE_SHORT:
             self._stand(await self._step(Do.close_short, PurchaseOrderStep(**self._about("close-short")), about))
         self._postponed.clear()
@@ -279,6 +285,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         plain = {
             PurchaseOrderDutyKind.FREEZE: Do.freeze,
             PurchaseOrderDutyKind.RENDER: Do.render,
+            PurchaseOrderDutyKind.ADD_LINES: Do.add_lines,
             PurchaseOrderDutyKind.WITHDRAW: Do.withdraw,
             PurchaseOrderDutyKind.TELL_OVERDUE: Do.tell_overdue,
             PurchaseOrderDutyKind.CLOSE: Do.close,
@@ -343,6 +350,12 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         if pending is None or pending.state is OperationState.DELIVERED or is_over(self._standing):
             return True
         return pending.kind is OperationKind.PLACE and pending.state is OperationState.RENDERED
+
+    @property
+    def _question(self) -> OperationPosition | None:
+        """The change or cancellation that the supplier has, and has not answered."""
+        pending = self._standing.pending
+        return pending if pending and pending.state is OperationState.DELIVERED else None
 
     @property
     def _cancellation(self) -> OperationPosition | None:

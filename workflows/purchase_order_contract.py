@@ -72,6 +72,9 @@ class PurchaseOrderResolution(StrEnum):
     """The cause is mended: try now what could not be done."""
     ACKNOWLEDGED = "acknowledged"
     """The supplier confirmed by other means, as ordered."""
+    REFUSED = "refused"
+    """The supplier does not do what it was asked last, by other means: the order stands as it was before. Lines that
+    were to be added are bought elsewhere."""
     CLOSE_SHORT = "close_short"
     """Nothing more will come; buy the rest elsewhere."""
     WITHDRAW = "withdraw"

@@ -26,7 +26,7 @@ _MEANS = {
     PurchaseOrderStatus.ACKNOWLEDGEMENT_PENDING: "the supplier has it, and has not said yes or no",
     PurchaseOrderStatus.ACKNOWLEDGED: "the supplier will deliver; goods are waited for",
     PurchaseOrderStatus.PARTLY_RECEIVED: "a part has come; the rest is waited for",
-    PurchaseOrderStatus.CHANGE_PENDING: "the supplier was asked for less, and has not answered",
+    PurchaseOrderStatus.CHANGE_PENDING: "the supplier was asked to change it, and has not answered",
     PurchaseOrderStatus.CANCEL_PENDING: "the supplier was asked to cancel it, and has not answered",
     PurchaseOrderStatus.REJECTED: "the supplier does not deliver",
     PurchaseOrderStatus.CANCELLED: "the supplier took it back",
@@ -66,7 +66,8 @@ def _line(line: LinePosition) -> str:
     )
     expected = f", expected {line.expected_on or 'on a day nobody knows'}" if line.open else ""
     still = f"{line.open} open ({line.claimed} claimed)"
-    return f"- {line.line_no}: {line.ordered} x `{line.sku}`, {still}{expected}{received}"
+    to_add = ", to be added if the supplier agrees" if line.to_add else ""
+    return f"- {line.line_no}: {line.ordered} x `{line.sku}`, {still}{expected}{received}{to_add}"
 
 
 def _needed(position: PurchaseOrderPosition) -> list[str]:
@@ -79,7 +80,8 @@ def _needed(position: PurchaseOrderPosition) -> list[str]:
         *(f"> - {need}" for need in newest(position.attention)),
         "",
         "*Send an Update* > `resolve`, with `retry` (the cause is mended), `acknowledged` (they confirmed otherwise), "
-        "`close_short` (nothing more comes), `withdraw` (cancel it with them) or `dismiss` (seen):",
+        "`refused` (they do not do what was asked), `close_short` (nothing more comes), `withdraw` (cancel it with "
+        "them) or `dismiss` (seen):",
         "",
         '`{"resolution": "retry", "note": "why"}`',
         "",
@@ -149,7 +151,7 @@ def _story(position: PurchaseOrderPosition) -> Iterator[tuple[datetime, str]]:
         (position.overdue_told_at, "goods are overdue; the backorders were told"),
         (position.rejected_at, "rejected by the supplier"),
         (position.cancelled_at, "cancelled"),
-        (position.closed_at, "closed"),
+        (position.closed_at, f"closed: added to {position.added_to}" if position.added_to else "closed"),
     ):
         if at:
             yield at, what

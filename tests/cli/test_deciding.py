@@ -156,6 +156,7 @@ async def test_a_decision_that_would_do_nothing_is_refused(shop: Shop, promiseke
         await asyncio.sleep(0.05)
     for resolution, why in (
         ("acknowledged", "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"),
+        ("refused", "there is nothing to refuse: no change and no cancellation waits for the supplier's answer"),
         ("retry", "there is nothing to retry"),
         ("dismiss", "there is nothing to dismiss"),
     ):
@@ -209,7 +210,7 @@ async def test_nobody_runs_under_an_id_that_was_never_started(temporal: Client) 
     ("what", "resolution", "words"),
     [
         ("BO-1", "close_short", "retry, cancel, dismiss"),
-        ("PO-000001", "cancel", "acknowledged, close_short, withdraw, dismiss"),
+        ("PO-000001", "cancel", "acknowledged, refused, close_short, withdraw, dismiss"),
     ],
 )
 async def test_a_resolution_must_fit_what_it_resolves(

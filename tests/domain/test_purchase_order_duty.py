@@ -309,3 +309,42 @@ def test_the_question_whether_it_was_read_is_taken_back_when_the_supplier_speaks
 
 def test_an_acknowledged_order_was_read() -> None:
     assert next_duty(acknowledged(terms=READ), MONDAY + 5 * HOUR) is None
+
+
+ADDED = {"lines": (line(), line(line_no=2, sku="BULB", to_add=True))}
+
+
+def test_lines_to_add_are_asked_for_before_anything_is_taken_off() -> None:
+    assert kind_at(acknowledged(**ADDED), shares_changed=True) == (Kind.ADD_LINES, MONDAY)
+
+
+def test_one_question_is_in_flight_at_a_time() -> None:
+    asked = acknowledged(operation("change", "rendered"), **ADDED)
+    assert duty(asked).kind is Kind.SEND
+
+
+def test_lines_to_add_are_never_given_up_by_themselves() -> None:
+    silent = acknowledged(operation("change", "delivered"), **ADDED)
+    assert kind_at(silent) == (Kind.CHASE, MONDAY + DAY)
+    assert duty(silent).operation_id == "po/PO-1/1"
+    chased_for_the_order = silent.model_copy(update={"last_chased_at": MONDAY - DAY, "chases": 2})
+    assert kind_at(chased_for_the_order) == (Kind.CHASE, MONDAY + DAY)
+    reminded = silent.model_copy(update={"last_chased_at": MONDAY + DAY, "chases": 1})
+    assert kind_at(reminded) == (Kind.ASK_OPERATOR, MONDAY + DAY + TERMS.chase_every)
+    asks = reminded.model_copy(update={"attention": duty(reminded).why})
+    later = next_duty(asks, MONDAY + 30 * DAY)
+    assert later is None or later.kind is Kind.TELL_OVERDUE
+    known = asks.model_copy(update={"lines": (line(), line(line_no=2, sku="BULB"))})
+    assert kind_at(known, MONDAY + 3 * DAY) == (Kind.STOP_ASKING, MONDAY + 3 * DAY)
+
+
+def test_who_is_never_reminded_is_asked_about_at_once() -> None:
+    terms = TERMS.model_copy(update={"chase_at_most": 0})
+    silent = acknowledged(operation("change", "delivered"), terms=terms, **ADDED)
+    assert kind_at(silent) == (Kind.ASK_OPERATOR, MONDAY + DAY)
+
+
+def test_a_line_to_add_past_its_day_is_overdue_like_any_other() -> None:
+    late = line(line_no=2, sku="BULB", to_add=True, expected_on=MONDAY.date())
+    asks = acknowledged(operation("change", "delivered"), lines=(late,), last_chased_at=MONDAY + 9 * DAY)
+    assert kind_at(asks, MONDAY + 4 * DAY)[0] is Kind.TELL_OVERDUE

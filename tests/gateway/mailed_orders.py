@@ -45,6 +45,8 @@ class MailedShop:
     numbers: Any
     goods: str = "Mug <b>blue</b>"
     """What all items are called."""
+    adds: bool = False
+    """Cedar takes lines after an order."""
 
     async def mailed(self, *quantities: int, unit_factor: int = 1) -> Mailed:
         """Have Cedar get an order by mail, with a line of so many for each backorder."""
@@ -76,7 +78,8 @@ class MailedShop:
             price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal("3.125")),),
             unit_factor=unit_factor,
         )
-        more = Catalogue(suppliers=(cedar(self.shop),), items=(Item(sku=sku, name=self.goods),), supplier_items=(sold,))
+        supplier = cedar(self.shop).model_copy(update={"add_to_open_orders": self.adds})
+        more = Catalogue(suppliers=(supplier,), items=(Item(sku=sku, name=self.goods),), supplier_items=(sold,))
         await catalogue.load_catalogue(self.shop.world.ledger, more, at=datetime.now(UTC))
         return sku
 

@@ -142,6 +142,9 @@ HANDS: dict[str, tuple[str, ...]] = {
     "lines of collecting orders that something came of, or that are not wholly open": (
         "update po_line set ordered = ordered + 1 where po_number = 'PO-000002'",
     ),
+    "lines to be added to an order that its supplier does not have, or of which something came or went": (
+        f"update po_line set to_add = true {LINE_1}",
+    ),
     "lines with more claims and asked reductions than open units": (f"update po_line set to_reduce = 90 {LINE_1}",),
     "lines whose claimed units are not the sum of the claims on them": (
         f"update po_line set claimed = claimed - 1 {LINE_1}",
@@ -211,6 +214,9 @@ HANDS: dict[str, tuple[str, ...]] = {
         """insert into outbox (operation_id, supplier_id, po_number, kind, revision, content_type, headers, body,
            rendered_at) select 'again', supplier_id, po_number, kind, 1, content_type, headers, body, rendered_at
            from outbox""",
+    ),
+    "purchase orders whose lines were added to another, and that were placed or have units of their own": (
+        "update purchase_order set added_to = 'PO-000001' where po_number = 'PO-000002'",
     ),
     "revisions of a purchase order that were asked more than once": (
         """insert into outbox (operation_id, supplier_id, po_number, kind, revision, content_type, headers, body,

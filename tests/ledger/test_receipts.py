@@ -54,7 +54,7 @@ def a_line(**units: int) -> Line:
     )
     empty = dict.fromkeys((*buckets, "over_received", "over_quarantined", "in_transit"), 0)
     known = {"line_no": 1, "sku": "LAMP", "supplier_sku": "a", "unit_factor": 1, "unit_price": Decimal(1)}
-    return Line(**{**empty, **known, "ordered": 100, "expected_on": None, **units})
+    return Line(**{**empty, **known, "ordered": 100, "expected_on": None, "to_add": False, **units})
 
 
 @pytest.mark.parametrize(

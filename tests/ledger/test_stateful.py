@@ -62,6 +62,12 @@ ON_ORDER: LiteralString = """
     exists (select from claim c join outbox o using (po_number)
             where c.backorder_id = b.backorder_id and c.quantity > 0 and o.kind = 'place' and o.state = 'delivered')
 """
+ADDING: LiteralString = "exists (select from po_line l where l.po_number = p.po_number and l.to_add)"
+ADDED = """
+    select from po_line l join outbox o using (po_number)
+    where o.kind = 'change' and o.verdict in ('accepted', 'partly') and l.confirmed > 0 and not exists (
+        select from po_line_revision r where r.po_number = l.po_number and r.line_no = l.line_no and r.revision = 0)
+"""
 AGREED: LiteralString = "select from outbox where kind <> 'place' and verdict in ('accepted', 'partly')"
 SET_ASIDE = "select outcome from inbox_event where outcome ^@ 'not applied:'"
 # Who was never sourced has not asked yet: its deposit may still be unpaid.
@@ -240,7 +246,8 @@ class Trade:
 
     async def freeze(self, step: Step) -> None:
         po_number = await self.po(step, COLLECTING)
-        await purchase_orders.freeze(self.ledger, po_number, key=f"{po_number}/freeze", at=self.at)
+        key, can_add = f"{po_number}/freeze", step.how % 5 > 0
+        await purchase_orders.freeze(self.ledger, po_number, key=key, at=self.at, can_add=can_add)
         if step.how % 4:
             await self._send(await operations.plan_place(self.ledger, po_number), step)
 
@@ -262,6 +269,43 @@ class Trade:
             self.ledger, po_number, key=self.key(step, po_number), at=self.at, can_cancel=step.how % 2 == 0
         )
         if planned:
+            await self._send(planned, step)
+
+    async def order_more(self, step: Step) -> None:
+        """An order is confirmed, and another item is bought: where the first can still take it, it is asked to."""
+        first = await self._bought(step, "LAMP")
+        await purchase_orders.freeze(self.ledger, first, key=f"{first}/freeze", at=self.at)
+        await self._send(await operations.plan_place(self.ledger, first), step)
+        await self._hear(step, OrderAck(po_number=first))
+        second = await self._bought(step, "BULB")
+        await purchase_orders.freeze(self.ledger, second, key=f"{second}/freeze", at=self.at, can_add=True)
+        await self.add_lines(step)
+
+    async def _bought(self, step: Step, sku: str) -> str:
+        """The order that collects for a backorder which has come in just now."""
+        order = self.shop.order(f"{sku}-{step.who}-{self.name(step)}", sku, 1 + step.who)
+        key = f"{order.backorder_id}/enter"
+        await backorders.accept(self.ledger, order, key=key, at=self.at, legal_deadline=DEADLINE)
+        await sourcing.source(self.ledger, order.backorder_id, key=f"{key}/source", at=self.at)
+        collecting = await self.rows(f"select po_number from purchase_order p where {COLLECTING} order by 1")
+        mine = {share.po_number for share in (await self.shop.position(order.backorder_id)).claims}
+        found = [str(row["po_number"]) for row in collecting if row["po_number"] in mine]
+        if not found:
+            raise NotFound("there was enough on order")
+        return found[0]
+
+    async def add_lines(self, step: Step) -> None:
+        po_number = await self.po(step, ADDING)
+        planned = await operations.plan_addition(
+            self.ledger, po_number, key=self.key(step, po_number), at=self.at, can_add=step.how != 14
+        )
+        if planned:
+            await self._send(planned, step)
+
+    async def withdraw_by_hand(self, step: Step) -> None:
+        po_number = await self.po(step)
+        key = self.key(step, po_number)
+        if planned := await operations.withdraw_by_hand(self.ledger, po_number, key=key, at=self.at):
             await self._send(planned, step)
 
     async def withdraw(self, step: Step) -> None:
@@ -307,7 +351,7 @@ class Trade:
         po_number = await self.po(step, ASKED)
         verdict = list(ChangeVerdict)[step.how % len(ChangeVerdict)]
         split = Split(status=SplitStatus.ACCEPTED, quantity=Decimal(step.units))
-        lines = (AckLine(line=LineRef(line_no=1), splits=(split,)),) if step.how % 2 else ()
+        lines = (AckLine(line=LineRef(line_no=1 + step.who % 3), splits=(split,)),) if step.how % 2 else ()
         revision = (await purchase_orders.position(self.ledger, po_number)).revision - step.again % 2
         await self._hear(step, ChangeAck(po_number=po_number, revision=revision, verdict=verdict, lines=lines))
 
@@ -393,7 +437,7 @@ class Trade:
 # What moves goods is drawn more often than what ends things: a trade that is cancelled at once shows little. What is
 # given back on the way, and what suppliers say to that, is drawn often too, since it takes three steps to come to it.
 OFTEN = ("enter", "enter", "enter", "freeze", "send", "acknowledge", "arrive", "pack", "pick_up")
-OFTEN += ("give_back", "answer", "answer")
+OFTEN += ("give_back", "answer", "answer", "order_more", "order_more", "add_lines")
 SELDOM = (
     "find_supply",
     "forgive",
@@ -405,6 +449,7 @@ SELDOM = (
     "pay_back",
     "ask_for_less",
     "withdraw",
+    "withdraw_by_hand",
     "give_up",
     "call_overdue",
     "close_short",
@@ -443,13 +488,14 @@ class Elsewhere:
 
 async def _open(dsn: str) -> Trade:
     ledger = await Ledger.open(dsn, size=2 * AT_ONCE)
-    await catalogue.load_catalogue(ledger, CATALOGUE, at=NOW)
+    suppliers = tuple(one.model_copy(update={"add_to_open_orders": True}) for one in CATALOGUE.suppliers)
+    await catalogue.load_catalogue(ledger, CATALOGUE.model_copy(update={"suppliers": suppliers}), at=NOW)
     return Trade(Shop(ledger, dsn))
 
 
 @pytest.mark.timeout(0 if EXAMPLES else 600)
 def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> None:
-    agreed = 0
+    agreed = added = 0
 
     with Elsewhere() as elsewhere:
 
@@ -473,9 +519,10 @@ def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> Non
                 self.sound = True
 
             def teardown(self) -> None:
-                nonlocal agreed
+                nonlocal agreed, added
                 try:
                     agreed += len(elsewhere.wait(self.trade.rows(AGREED)))
+                    added += len(elsewhere.wait(self.trade.rows(ADDED)))
                     if self.sound:
                         elsewhere.wait(self.trade.end())
                 finally:
@@ -496,3 +543,4 @@ def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> Non
             ),
         )
     assert agreed, "no supplier took anything off an order; draw the steps that lead there more often"
+    assert added, "no supplier added anything to an order; draw the steps that lead there more often"

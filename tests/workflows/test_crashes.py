@@ -22,6 +22,8 @@ from domain.backorder_duty import Duty, DutyKind
 from domain.backorder_position import CancelledBy
 from ledger import purchase_orders
 from ledger.announcements import owe, owed_total
+from ledger.audit import audit
+from tests.workflows.papyrus import Folders
 from tests.workflows.shop import Shop
 from workflows.duty_workflow import keyed_by_content
 
@@ -180,3 +182,24 @@ async def test_what_a_lost_task_owes_is_told_by_the_next(shop: Shop) -> None:
     await shop.po(po_number).execute_update("release_now")
     await shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
     assert await owed_total(shop.world.ledger) == 0
+
+
+async def test_killed_while_lines_move_to_another_order_they_are_asked_for_once(
+    shop: Shop, workers: Workers, papyrus: Folders
+) -> None:
+    await papyrus.deal(adds=True, added_lines=True)
+    await shop.order(1, sku="BOOK", quantity=3)
+    po_number = await shop.placed(1)
+    papyrus.answer("ack.csv", [{"po_number": po_number, "line_no": 1, "status": "accepted", "quantity": 3}])
+    await shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+    await shop.order(2, sku="PEN", quantity=2)
+    later = await shop.po_number(2)
+    release = asyncio.create_task(shop.po(later).execute_update("release_now"))
+    await shop.until(lambda p: [share.po_number for share in p.claims] == [po_number], 2)
+    await workers.replaced(shop.po(later), shop.po(po_number))
+    await release
+    await shop.po_until(po_number, lambda p: any(o.kind == "change" and o.state == "delivered" for o in p.operations))
+    assert (await shop.po_until(later, lambda p: p.closed_at is not None)).operations == ()
+    sent = sorted(file.name for file in papyrus.orders.iterdir())
+    assert [name.partition(".")[0] for name in sent] == ["change", "place"]
+    assert await audit(shop.world.ledger) == []

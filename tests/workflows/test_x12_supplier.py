@@ -27,6 +27,7 @@ PARTNER: dict[str, object] = {
     # It answers a change with the lines as they then stand, so that an accepted cancellation rejects each of them (RD).
     "change_codes": {"AD": "lines", "AC": "lines", "RD": "withdrawn"},
     "deletion_rejected": "deleted",
+    "added_lines": True,
 }
 EDIFACT_PARTNER: dict[str, object] = {
     "our_id": "EURODIS",
@@ -38,6 +39,8 @@ EDIFACT_PARTNER: dict[str, object] = {
 }
 NEVER = 10**9
 """Milliseconds until it ships, where it must not have shipped yet."""
+UNKNOWN_THERE = "BOLT-1"
+"""An item that mock-edi does not sell, whatever our catalogue says."""
 
 
 @dataclass
@@ -49,9 +52,9 @@ class Trade:
     supplier_id: str
     home: Path
 
-    async def order(self, number: int = 1, quantity: int = 3) -> str:
+    async def order(self, number: int = 1, quantity: int = 3, sku: str = "GEAR") -> str:
         """Order gears and release the purchase order. Returns its number."""
-        await self.shop.order(number, sku="GEAR", quantity=quantity)
+        await self.shop.order(number, sku=sku, quantity=quantity)
         po_number = await self.shop.po_number(number)
         await self.shop.po(po_number).execute_update("release_now")
         return po_number
@@ -65,10 +68,10 @@ class Trade:
         await self.until(po_number, lambda p: p.acknowledged_at is not None)
         return po_number
 
-    async def received(self, po_number: str, good: int) -> None:
+    async def received(self, po_number: str, good: int, line_no: int = 1) -> None:
         """The warehouse counts what came."""
-        lines = [{"line": {"line_no": 1}, "good": good}]
-        await self.shop.po(po_number).signal("receipt", {"receipt_id": f"dock-{po_number}", "lines": lines})
+        lines = [{"line": {"line_no": line_no}, "good": good}]
+        await self.shop.po(po_number).signal("receipt", {"receipt_id": f"dock-{po_number}-{line_no}", "lines": lines})
 
     async def shipped(self, po_number: str) -> None:
         """By its own books."""
@@ -160,22 +163,27 @@ async def trade(
             },
         },
         fetch_every=timedelta(seconds=1),
+        add_to_open_orders=True,
         read_within=timedelta(hours=1),
         cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
     )
-    prices = {"GEAR": ("GEAR-100", "8.90"), "PANEL": ("PANEL-A3", "124.50")}
-    sold = [
+    offers = tuple(
         SupplierItem(
             supplier_id=supplier_id,
-            sku=sku,
+            sku=theirs.partition("-")[0],
             supplier_sku=theirs,
             price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(price)),),
         )
-        for sku, (theirs, price) in prices.items()
-    ]
-    items = tuple(Item(sku=sku, name=sku.title()) for sku in prices)
-    whole = Catalogue(suppliers=(supplier,), items=items, supplier_items=tuple(sold))
-    await catalogue.load_catalogue(shop.world.ledger, whole, at=datetime.now(UTC))
+        for theirs, price in (
+            ("GEAR-100", "8.90"),
+            ("PANEL-A3", "124.50"),
+            ("CABLE-2M", "3.95"),
+            (UNKNOWN_THERE, "1.00"),
+        )
+    )
+    items = tuple(Item(sku=offer.sku, name=offer.sku.title()) for offer in offers)
+    sold = Catalogue(suppliers=(supplier,), items=items, supplier_items=offers)
+    await catalogue.load_catalogue(shop.world.ledger, sold, at=datetime.now(UTC))
     yield Trade(shop, folders, supplier_id, tmp_path)
     await shop.client.get_workflow_handle(mailbox_workflow_id(supplier_id)).terminate()
 
@@ -209,6 +217,48 @@ async def test_a_whole_order_is_cancelled_while_there_is_time(trade: Trade) -> N
     await trade.shop.cancel()
     assert (await trade.until(po_number, lambda p: p.cancelled_at is not None)).open == 0
     assert (await trade.shop.closed()).cancelled == 3
+
+
+@pytest.mark.parametrize("ships_after", [NEVER])
+async def test_what_collects_later_is_added_while_there_is_time(trade: Trade) -> None:
+    po_number = await trade.taken()
+    later = await trade.order(2, quantity=2, sku="CABLE")
+    assert (await trade.until(later, lambda p: p.closed_at is not None)).added_to == po_number
+    stands = await trade.until(po_number, lambda p: any(o.revision == 1 and o.answered_at for o in p.operations))
+    assert ([line.open for line in stands.lines], stands.adds_lines) == ([3, 2], False)
+    assert (await trade.shop.position(2)).claims[0].confirmed
+    held = trade.mock.order(po_number)["lines"]
+    assert [(one["sku"], float(one["confirmed"])) for one in held] == [("GEAR-100", 3), ("CABLE-2M", 2)]
+    for line_no, good in ((1, 3), (2, 2)):
+        await trade.received(po_number, good, line_no)
+    for number in (1, 2):
+        await trade.shop.parcel_taken(number)
+        await trade.shop.closed(number)
+    assert (await trade.until(po_number, lambda p: p.closed_at is not None)).attention is None
+    await trade.all_acknowledged()
+
+
+@pytest.mark.parametrize("ships_after", [NEVER])
+async def test_lines_that_the_partner_does_not_add_are_ordered_by_themselves(trade: Trade) -> None:
+    po_number = await trade.taken()
+    await trade.order(2, quantity=2, sku="BOLT")
+    stands = await trade.until(po_number, lambda p: any(o.verdict == "refused" for o in p.operations))
+    assert [line.open for line in stands.lines] == [3, 0]
+    await trade.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
+
+
+@pytest.mark.parametrize("ships_after", [NEVER])
+async def test_lines_of_which_the_partner_says_nothing_are_asked_about(trade: Trade) -> None:
+    po_number = await trade.taken()
+    trade.mock.behaviour("ACME", "no-ack")
+    await trade.order(2, quantity=2, sku="CABLE")
+    await trade.until(po_number, lambda p: any(o.revision == 1 and o.state == "delivered" for o in p.operations))
+    await trade.shop.forward(trade.shop.po(po_number), timedelta(hours=2))
+    unread = await trade.until(po_number, lambda p: p.attention is not None)
+    assert unread.attention and "has not said that it could read change revision 1" in unread.attention
+    await trade.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
+    await trade.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
+    assert (await trade.until(po_number, lambda p: p.attention is None)).lines[1].open == 0
 
 
 async def test_a_cancellation_that_comes_too_late_ends_with_a_person_and_the_goods_in_stock(trade: Trade) -> None:

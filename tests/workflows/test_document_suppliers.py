@@ -1,8 +1,7 @@
 """Suppliers who exchange files: the whole life of an order through folders, and what a mailbox needs a person for."""
 
-from typing import Any
-
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError

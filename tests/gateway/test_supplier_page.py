@@ -238,35 +238,6 @@ async def test_a_cancellation_is_answered(mailing: MailedShop, browser: httpx.As
     assert (over.status_code, "This order is cancelled" in over.text) == (410, True)
 
 
-async def test_lines_added_to_an_order_are_mailed_shown_and_answered(
-    mailing: MailedShop, browser: httpx.AsyncClient
-) -> None:
-    order = await mailing.mailed(4)
-    assert (await browser.post(order.page, data=form_of(await browser.get(order.page), "confirm"))).status_code == 200
-    await mailing.shop.po_until(order.po_number, lambda p: p.acknowledged_at is not None)
-    mailing.adds = True
-    try:
-        _, (number,) = await mailing.released(3)
-    finally:
-        mailing.adds = False
-    await mailing.shop.po_until(
-        order.po_number, lambda p: any(o.revision == 1 and o.state == "delivered" for o in p.operations)
-    )
-    _, mail = await mailing.mails(order.po_number)
-    assert "3, new on the order" in mail.text
-    page = await browser.get(link_in(mail))
-    assert "New on the order: 3 " in page.text and "4 instead of" not in page.text
-    change = form_of(page, "change")
-    assert {name: value for name, value in change.items() if name.startswith("most-")} == {"most-2": "3"}
-    thanks = await browser.post(link_in(mail), data=change | {"verdict": "partly", "still-2": "2"})
-    assert (thanks.status_code, "Line 2: 2 in all." in thanks.text) == (200, True)
-    stands = await mailing.shop.po_until(order.po_number, lambda p: p.pending is None)
-    assert [line.open for line in stands.lines] == [4, 2]
-    await mailing.shop.until(lambda p: len(p.claims) == 2, number)  # the third is sourced anew
-    both = await browser.get(link_in(mail))
-    assert form_of(both, "ship")["most-2"] == "2"
-
-
 async def test_an_order_that_changed_under_the_form_is_shown_as_it_is_now(
     mailing: MailedShop, browser: httpx.AsyncClient
 ) -> None:
@@ -436,3 +407,33 @@ async def kept(mailing: MailedShop, po_number: str) -> int:
         row = await found.fetchone()
     assert row is not None
     return int(row[0])
+
+
+# The last one, since what is refused in it waits for the shop's next order.
+async def test_lines_added_to_an_order_are_mailed_shown_and_answered(
+    mailing: MailedShop, browser: httpx.AsyncClient
+) -> None:
+    order = await mailing.mailed(4)
+    assert (await browser.post(order.page, data=form_of(await browser.get(order.page), "confirm"))).status_code == 200
+    await mailing.shop.po_until(order.po_number, lambda p: p.acknowledged_at is not None)
+    mailing.adds = True
+    try:
+        _, (number,) = await mailing.released(3)
+    finally:
+        mailing.adds = False
+    await mailing.shop.po_until(
+        order.po_number, lambda p: any(o.revision == 1 and o.state == "delivered" for o in p.operations)
+    )
+    _, mail = await mailing.mails(order.po_number)
+    assert "3, new on the order" in mail.text
+    page = await browser.get(link_in(mail))
+    assert "New on the order: 3 " in page.text and "4 instead of" not in page.text
+    change = form_of(page, "change")
+    assert {name: value for name, value in change.items() if name.startswith("most-")} == {"most-2": "3"}
+    thanks = await browser.post(link_in(mail), data=change | {"verdict": "partly", "still-2": "2"})
+    assert (thanks.status_code, "Line 2: 2 in all." in thanks.text) == (200, True)
+    stands = await mailing.shop.po_until(order.po_number, lambda p: p.pending is None)
+    assert [line.open for line in stands.lines] == [4, 2]
+    await mailing.shop.until(lambda p: len(p.claims) == 2, number)  # the third is sourced anew
+    both = await browser.get(link_in(mail))
+    assert form_of(both, "ship")["most-2"] == "2"

@@ -118,7 +118,7 @@ async def ask_mailbox(client: Client, supplier_id: str, request: ResolveMailbox,
         wait_for_stage=WorkflowUpdateStage.ACCEPTED,
         result_type=MailboxStanding,
     )
-    reply: MailboxStanding = await _answered(client, supplier_id, asked, wait)
+    reply: MailboxStanding = await _answered(client, supplier_id, asked, wait, shown_by="mailbox")
     return reply
 
 
@@ -156,7 +156,9 @@ async def ask_standing(client: Client, who: str, workflow_id: str, query: str, *
         raise
 
 
-async def _answered(client: Client, who: str, asked: Awaitable[WorkflowUpdateHandle[Any]], wait: float) -> Any:
+async def _answered(
+    client: Client, who: str, asked: Awaitable[WorkflowUpdateHandle[Any]], wait: float, *, shown_by: str = "status"
+) -> Any:
     taken: WorkflowUpdateHandle[Any] | None = None
     limit = asyncio.timeout(wait)
     try:
@@ -169,7 +171,7 @@ async def _answered(client: Client, who: str, asked: Awaitable[WorkflowUpdateHan
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as late:
         if isinstance(late.__cause__, asyncio.CancelledError) and not limit.expired():
             raise asyncio.CancelledError from late  # Ctrl-C, which the SDK takes for a timeout
-        raise CommandFailed(await _why_late(client, who, wait, taken=taken is not None)) from late
+        raise CommandFailed(await _why_late(client, who, wait, taken=taken is not None, shown_by=shown_by)) from late
     except WorkflowUpdateFailedError as refused:
         cause = refused.cause
         if isinstance(cause, ApplicationError) and cause.type == _ENDED_MEANWHILE:
@@ -185,18 +187,19 @@ def _lacks_namespace(failure: RPCError) -> bool:
     return any(detail.type_url.endswith("NamespaceNotFoundFailure") for detail in failure.grpc_status.details)
 
 
-async def _why_late(client: Client, who: str, wait: float, *, taken: bool) -> str:
+async def _why_late(client: Client, who: str, wait: float, *, taken: bool, shown_by: str = "status") -> str:
     """What is known of an answer that did not come, and what to do."""
     if taken:
         return (
             f"{who} took it on, and is not done after {wait:g} seconds. It goes on by itself: "
-            f"`promisekeeper status {who}` shows how far it is."
+            f"`promisekeeper {shown_by} {who}` shows how far it is."
         )
     queue = task_queue()
     if await _somebody_works(client, queue):
         return (
             f"{who} has not taken it on within {wait:g} seconds, although a worker runs on task queue {queue!r}. It "
-            f"may still do so: look at `promisekeeper status {who}`, and ask again if nothing happened, which is safe."
+            f"may still do so: look at `promisekeeper {shown_by} {who}`, and ask again if nothing happened, which is "
+            "safe."
         )
     return (
         f"{who} has not taken it on within {wait:g} seconds: no worker runs on task queue {queue!r}. Start one "

@@ -99,7 +99,7 @@ def _show(supplier_id: str, messages: Sequence[UnreadableMessage], total: int) -
         return
     drawn = table("Message", "Came", "Why it cannot be read", whole=("Came",), right=("Message",))
     for one in messages:
-        drawn.add_row(*map(plain, (one.inbox_id, f"{one.received_at:%Y-%m-%d %H:%M}", one.why)))
+        drawn.add_row(*map(plain, (one.inbox_id, f"{one.received_at:%Y-%m-%d %H:%M}", one.told)))
     console().print(drawn)
     if total > len(messages):
         say(f"and {total - len(messages)} more", console())

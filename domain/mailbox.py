@@ -13,7 +13,14 @@ class UnreadableMessage(Frozen):
 
     inbox_id: int
     received_at: Instant
+    file: str | None = None
+    """What the supplier called it; None: it came otherwise than as a file."""
     why: str
+
+    @property
+    def told(self) -> str:
+        """Which document it is, if that has a name, and why it waits."""
+        return f"{self.file}: {self.why}" if self.file else self.why
 
 
 class MailboxPosition(Frozen):

@@ -11,7 +11,7 @@ from ledger.book import Ledger, fetch, fetch_one
 from ledger.inbox import LONGEST_ASTRAY, StoredMessage, keep_events, kinds_of
 
 _UNREADABLE = """
-    select inbox_id, received_at, coalesce(unreadable, astray) as why from inbox
+    select inbox_id, received_at, headers ->> 'file-name' as file, coalesce(unreadable, astray) as why from inbox
     where supplier_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
     order by inbox_id limit %s
 """

@@ -202,7 +202,7 @@ def current_details(
             "",
         ]
         lines += [
-            f"- message {one.inbox_id} of {one.received_at:%Y-%m-%d %H:%M}: {one.why}" for one in position.unreadable
+            f"- message {one.inbox_id} of {one.received_at:%Y-%m-%d %H:%M}: {one.told}" for one in position.unreadable
         ]
     if position.in_the_way:
         lines += ["", "**In the way**", "", *(f"- {what}" for what in position.in_the_way)]

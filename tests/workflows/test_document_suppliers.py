@@ -66,6 +66,7 @@ async def test_what_cannot_be_read_waits_for_a_person_and_is_read_when_the_profi
     (papyrus.answers / "strange.csv").write_text('"a quote that is never closed\n')
     found = await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["unreadable_total"] == 1)
     assert "closed" in found["position"]["unreadable"][0]["why"]
+    assert found["position"]["unreadable"][0]["file"] == "strange.csv"
     described = await papyrus.mailbox.describe()
     assert described.typed_search_attributes.get(NEEDS_ATTENTION) is True
     left = await papyrus.mailbox.execute_update("resolve", {"resolution": "dismiss", "note": "a test of theirs"})

@@ -7,7 +7,7 @@ named by its number, else the buyer's SKU, else the supplier's; one that matches
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -55,6 +55,12 @@ class AckLine(Frozen):
     splits: tuple[Split, ...]
     ship_on: date | None = None
     deliver_on: date | None = None
+
+
+NONE_NAMED: Final = 0
+"""The revision of a `ChangeAck` that does not say which it answers: the one that waits."""
+AS_IT_STANDS: Final = 2**31 - 1
+"""The revision of an `OrderAck` that tells how the order stands now: no later revision can have overtaken it."""
 
 
 class OrderAck(Frozen):

@@ -19,6 +19,8 @@ from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
 from connectors.words import plain_words
 from domain.supplier_events import (
+    AS_IT_STANDS,
+    NONE_NAMED,
     AckLine,
     ChangeAck,
     ChangeVerdict,
@@ -32,9 +34,6 @@ from domain.supplier_events import (
 
 CHANGE_MARK = "/"
 """Between order number and revision in the number of an ORDCHG: no order number of ours holds it."""
-
-NONE_NAMED: Final = 0
-AS_IT_STANDS: Final = 2**31 - 1
 
 _ASKED_BY_US = frozenset({"1", "2", "3"})
 """LIN 1229 of an ORDCHG, which some repeat in the answer."""

@@ -7,17 +7,21 @@ it then stands: its revision is `AS_IT_STANDS`, since no later one can have over
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from connectors.suppliers.x12.line_answers import LineReader, Loop, Loops, header_dates, loops
 from connectors.suppliers.x12.partner import ChangeMeaning, LineMeaning, OrderMeaning
 from connectors.suppliers.x12.reading import PO1, POC, Dates, Place, Reading, Unreadable, said
 from connectors.suppliers.x12.syntax import Segment
 from connectors.words import plain_words
-from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, OrderAck, SupplierEvent
-
-NONE_NAMED: Final = 0
-AS_IT_STANDS: Final = 2**31 - 1
+from domain.supplier_events import (
+    AS_IT_STANDS,
+    NONE_NAMED,
+    AckLine,
+    ChangeAck,
+    ChangeVerdict,
+    OrderAck,
+    SupplierEvent,
+)
 
 _CANCELLED = "01"
 _IN_PLACE = frozenset({"04", "05"})

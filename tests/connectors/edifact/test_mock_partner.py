@@ -8,9 +8,9 @@ import pytest
 from mockedi.testing import Mock
 
 from connectors.suppliers.edifact.codec import EdifactCodec
-from connectors.suppliers.edifact.responses import NONE_NAMED
 from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request, WireIds
 from domain.supplier_events import (
+    NONE_NAMED,
     ChangeAck,
     ChangeVerdict,
     Hint,

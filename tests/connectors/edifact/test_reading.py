@@ -8,10 +8,11 @@ import pytest
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.codec import EdifactCodec
 from connectors.suppliers.edifact.issues import Issues
-from connectors.suppliers.edifact.responses import AS_IT_STANDS, NONE_NAMED
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.edifact.values import day, number
 from domain.supplier_events import (
+    AS_IT_STANDS,
+    NONE_NAMED,
     AckLine,
     ChangeAck,
     ChangeVerdict,

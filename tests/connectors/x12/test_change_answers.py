@@ -2,8 +2,7 @@
 
 import pytest
 
-from connectors.suppliers.x12.answers import AS_IT_STANDS, NONE_NAMED
-from domain.supplier_events import ChangeAck, ChangeVerdict, OrderAck, Unmatched
+from domain.supplier_events import AS_IT_STANDS, NONE_NAMED, ChangeAck, ChangeVerdict, OrderAck, Unmatched
 from tests.connectors.x12.partners import events, issues
 
 BCA = "BCA*{}*{}*PO-1001**{}*20261118"

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.suppliers.x12.answers import AS_IT_STANDS
-from domain.supplier_events import AckLine, OrderAck, Split, SplitStatus, Unmatched
+from domain.supplier_events import AS_IT_STANDS, AckLine, OrderAck, Split, SplitStatus, Unmatched
 from tests.connectors.x12.partners import events, issues
 
 BAK = "BAK*00*{}*PO-1001*20261118****SO-77*20261120"

@@ -76,7 +76,7 @@ _CLICK = """to => {
 
 
 async def follow(page: Page, link: str) -> None:
-    """Go to a page of the UI: in a window that has the UI already by a click on a link, which loads it no second time."""
+    """Go to a page of the UI: in a window that has the UI by a click on a link, which does not load it again."""
     if page.url.partition("/namespaces")[0] == link.partition("/namespaces")[0]:
         await page.evaluate(_CLICK, link)
     else:

@@ -160,7 +160,7 @@ _EMPTY = """
             execute 'delete from ' || book;
         end loop;
         perform setval(quote_ident(sequencename)::regclass, start_value, false) from pg_sequences
-            where schemaname = current_schema() and last_value is not null;
+            where schemaname = current_schema();
     end $$
 """
 

@@ -4,7 +4,7 @@ from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import reference
 from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import free_text, name
-from connectors.words import plain_words
+from connectors.words import ASTRAY, plain_words
 from domain.supplier_events import Hint, SupplierEvent, Unmatched
 
 _WHAT = {
@@ -31,7 +31,7 @@ def read_hint(kind: str, segments: Body, issues: Issues) -> list[SupplierEvent]:
         what = f"{said}: their system reports an error. {free_text(segments)}"
         return [Unmatched(po_number=number or None, what=plain_words(what))]
     if kind in _ORDERS_US:
-        return [Unmatched(what=plain_words(f"{said} orders something from us: it went astray. Tell them."))]
+        return [Unmatched(what=plain_words(f"{said} {ASTRAY}. Tell them."))]
     known = _WHAT.get(kind)
     if known is None:
         issues.note(f"messages of type {kind or 'none'} are not read")

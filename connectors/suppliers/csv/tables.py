@@ -211,7 +211,7 @@ def _columns(header: list[str], partner: CsvPartner) -> list[str]:
 
 def _folded(plain: str) -> str:
     """A header's name in the words of `ALIASES`: `order_number` and `order_nr` are the order, `conf_qty` a quantity."""
-    if plain in COLUMNS | OURS_ONLY:
+    if plain in COLUMNS or plain in OURS_ONLY:
         return plain
     return "_".join(_SAME_WORD.get(word, word) for word in plain.split("_")).removesuffix("_no")
 

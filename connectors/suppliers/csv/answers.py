@@ -19,11 +19,11 @@ from connectors.suppliers.csv.profile import CsvPartner
 from connectors.suppliers.csv.tables import Row, rows
 from connectors.suppliers.csv.values import BALANCES, PURPOSES, STATUSES, YES, read_day, read_number
 from connectors.suppliers.interface import Decoded
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.plain_values import (
     MOST_EVENTS,
     MOST_MONEY,
     MOST_UNITS,
-    Issues,
     Units,
     line_number,
     name,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.profile import CsvPartner, Delimiter, Encoding
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 
 LARGEST_MESSAGE = 5_000_000

@@ -10,6 +10,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -216,6 +217,8 @@ async def temporal_for_tests(converter: DataConverter) -> AsyncGenerator[Workflo
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a time limit or a CI that ends the run by SIGTERM leaves no more servers behind than Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "alters_tables: the test gets a ledger of its own, since it changes its tables")
 
 

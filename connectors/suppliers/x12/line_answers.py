@@ -69,17 +69,18 @@ class Loops:
 
     def __iter__(self) -> Iterator[Loop]:
         """Cut one after the other."""
-        body, tags = self._body, self._body.tags
+        body = self._body
         for start, stop in pairwise(self._bounds):
-            yield Loop(body[start], [body[n] for n in range(start + 1, stop) if tags[n] in _READ])
+            yield Loop(body[start], body.of(_READ, start + 1, stop))
 
 
 def loops(body: Body, tag: str) -> tuple[list[Segment], Loops]:
-    """The segments before the first line, and the lines; what comes from CTT on belongs to none."""
+    """The segments before the first line that are read, and the lines; what comes from CTT on belongs to none."""
     tags = body.tags
     end = tags.index("CTT") if "CTT" in tags else len(tags)
-    bounds = [*(n for n, found in enumerate(tags[:end]) if found == tag), end]
-    return body.part(0, bounds[0]), Loops(body, bounds)
+    bounds = [n for n, found in enumerate(tags[:end]) if found == tag]
+    bounds.append(end)
+    return body.of(_READ, 0, bounds[0]), Loops(body, bounds)
 
 
 class _Part(NamedTuple):

@@ -7,7 +7,7 @@ missing SE, GE, IEA, text around the interchange, several interchanges in a file
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -95,10 +95,10 @@ class Body:
         """What they say, by which one body is known from another."""
         return "\n".join(self._texts)
 
-    def part(self, start: int, stop: int) -> list[Segment]:
-        """Some of them."""
-        element = self._element
-        return [Segment(text.split(element)) for text in self._texts[start:stop]]
+    def of(self, kinds: Set[str], start: int, stop: int) -> list[Segment]:
+        """Those of some kinds, of a part of them; the others are not even cut."""
+        texts, element = self._texts, self._element
+        return [Segment(texts[n].split(element)) for n, tag in enumerate(self.tags[start:stop], start) if tag in kinds]
 
 
 @dataclass(slots=True, eq=False)
@@ -276,13 +276,15 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[st
     element, terminator = delimiters
     if terminator == "\n":
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    pieces = [piece for raw in text.split(terminator) if (piece := raw.strip(_BLANK))]
+    whole = "".join(pieces)
+    return _in_lines(pieces, element, issues) if "\n" in whole or "\r" in whole else iter(pieces)
+
+
+def _in_lines(pieces: Sequence[str], element: str, issues: Issues) -> Iterator[str]:
+    """The text of each segment where some hold line ends."""
     begins = _segment_begins(element)
-    for raw in text.split(terminator):
-        piece = raw.strip(_BLANK)
-        if "\n" not in piece and "\r" not in piece:
-            if piece:
-                yield piece
-            continue
+    for piece in pieces:
         first, *lines = _LINE_ENDS.split(piece)
         joined = [first]
         for line in lines:
@@ -301,8 +303,8 @@ def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: 
     current: TransactionSet | None = None
     ended = False
     parts = 0
-    texts, tags = _to_the_end(found, element)
-    bounds = [*(n for n, tag in enumerate(tags) if tag.strip() in _ENVELOPE), len(texts)]
+    texts, tags, bounds = _to_the_end(found, element)
+    bounds.append(len(texts))
     _outside(interchange, texts[: bounds[0]], element, issues)
     for start, stop in pairwise(bounds):
         segment = Segment(texts[start].split(element))
@@ -348,16 +350,20 @@ def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: 
         issues.add(f"interchange {interchange.control} has no IEA")
 
 
-def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str]]:
-    """All segments to the IEA, and the tag of each; what is behind it is not even looked at."""
+def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str], list[int]]:
+    """All segments to the IEA, the tag of each, and which are the envelope's; what is behind it is not looked at."""
     texts: list[str] = []
     tags: list[str] = []
-    for text in found:
+    bounds: list[int] = []
+    for n, text in enumerate(found):
+        tag = text.partition(element)[0]
         texts.append(text)
-        tags.append(tag := text.partition(element)[0])
-        if tag.strip() == "IEA":
-            break
-    return texts, tags
+        tags.append(tag)
+        if (kind := tag.strip()) in _ENVELOPE:
+            bounds.append(n)
+            if kind == "IEA":
+                break
+    return texts, tags, bounds
 
 
 def _outside(interchange: Interchange, texts: Sequence[str], element: str, issues: Issues) -> None:

@@ -183,15 +183,14 @@ class LineReader:
         return dates
 
     def _part(self, ack: Segment, behind: Sequence[Segment]) -> _Part:
-        code = ack.at(1)
+        code, units, unit, qualifier, day = ack.first(5)
         meaning = self._reading.partner.line_meaning(code)
         if meaning is None:
             raise Unreadable(f"{self.where} is answered with {code[:10]!r}, which nobody has agreed on")
-        unit = ack.at(3)
         if unit and unit != self.unit:
             self._reading.same_unit(unit, self.where)
-        quantity = self._reading.quantity(ack.at(2), self.where)
-        dates = self._reading.promised(ack.at(4), ack.at(5), self.where)
+        quantity = self._reading.quantity(units, self.where)
+        dates = self._reading.promised(qualifier, day, self.where)
         if behind:
             dates = self._joined_dates(dates, behind)
         items = self._reading.items(ack, 7)

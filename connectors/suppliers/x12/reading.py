@@ -18,6 +18,7 @@ MOST_UNITS = Decimal(10_000_000)
 MOST_PRICE = Decimal(10) ** 9
 
 _NUMBER = re.compile(r"\+?(?=\.?[0-9])[0-9]{0,15}(?:\.[0-9]{0,6}0*)?")
+_LONGEST_NUMBER = 32
 _CENTURIES = 50
 """Two-digit years up to this are of this century."""
 
@@ -76,26 +77,23 @@ class Reading:
 
     def first(self, tag: str) -> Segment:
         """The first segment of a kind. Raises: Unreadable (there is none)."""
-        if tag not in self.body.tags:
-            raise Unreadable(f"there is no {tag} segment; ask for it again")
-        return self.body[self.body.tags.index(tag)]
-
-    def number(self, text: str) -> Decimal | None:
-        """A number of type R, not negative; None if it is no such number."""
-        return _number(text) if len(text) <= 32 else None
+        try:
+            return self.body[self.body.tags.index(tag)]
+        except ValueError:
+            raise Unreadable(f"there is no {tag} segment; ask for it again") from None
 
     def quantity(self, text: str, where: str) -> Decimal | None:
         """A quantity; None if nothing is said. Raises: Unreadable."""
         if not text:
             return None
-        number = self.number(text)
+        number = _number(text) if len(text) <= _LONGEST_NUMBER else None
         if number is None or number > MOST_UNITS:
             raise Unreadable(f"{where}: {text[:40]!r} is no quantity")
         return number
 
     def price(self, text: str, basis: str, where: str) -> Decimal | None:
         """A price of one purchase unit; None if none is said, or none that can be read."""
-        number = self.number(text)
+        number = _number(text) if len(text) <= _LONGEST_NUMBER else None
         if number is None or number > MOST_PRICE:
             if text:
                 self.issue(f"{where}: {text[:40]!r} is no price")
@@ -127,11 +125,9 @@ class Reading:
     def items(self, segment: Segment, start: int) -> dict[str, str]:
         """Item numbers by their qualifier, from the element of the first qualifier on."""
         found: dict[str, str] = {}
-        if len(segment) <= start + 1:
-            return found
-        for qualifier, item in zip(segment[start::2], segment[start + 1 :: 2], strict=False):
-            if named := self.name(item.strip()):
-                found.setdefault(qualifier.strip(), named)
+        for n in range(start, len(segment) - 1, 2):
+            if named := self.name(segment[n + 1].strip()):
+                found.setdefault(segment[n].strip(), named)
         return found
 
     def ours(self, items: dict[str, str]) -> str | None:
@@ -218,12 +214,13 @@ _MOST_SAID = 5
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = [segment.at(SAID_IN[segment[0]]) for segment in segments if segment[0] in SAID_IN]
-    return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID])) if words else ""
+    words = [said for s in segments if s[0] in SAID_IN and (said := s.at(SAID_IN[s[0]]))]
+    return plain_words("; ".join(list(dict.fromkeys(words))[:_MOST_SAID])) if words else ""
 
 
 @lru_cache(maxsize=4096)
 def _number(text: str) -> Decimal | None:
+    """Of type R, not negative; None if it is no such number."""
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -62,6 +62,11 @@ class Segment(tuple[str, ...]):
         """Element `n`, counted from 1 as in PO101, without blanks around; empty if it is not there."""
         return self[n].strip() if n < len(self) else ""
 
+    def first(self, n: int) -> list[str]:
+        """The first `n` elements, each as `at` has it."""
+        found = list(map(str.strip, self[1 : n + 1]))
+        return found if len(found) == n else found + [""] * (n - len(found))
+
 
 class Body:
     """The segments between ST and SE, each cut when it is looked at.

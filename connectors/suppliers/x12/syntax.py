@@ -100,10 +100,12 @@ class Body:
         """What they say, by which one body is known from another."""
         return "\n".join(self._texts)
 
-    def of(self, kinds: Set[str], start: int, stop: int) -> list[Segment]:
+    def of(self, kinds: Set[str], start: int, stop: int) -> Iterator[Segment]:
         """Those of some kinds, of a part of them; the others are not even cut."""
-        texts, element = self._texts, self._element
-        return [Segment(texts[n].split(element)) for n, tag in enumerate(self.tags[start:stop], start) if tag in kinds]
+        element = self._element
+        for tag, text in zip(self.tags[start:stop], self._texts[start:stop], strict=True):
+            if tag in kinds:
+                yield Segment(text.split(element))
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +117,7 @@ class TransactionSet:
     control: str
     """ST02."""
     body: Body
-    faults: list[str] = field(default_factory=list[str])
+    faults: list[str] = field(default_factory=list)
     """Of its envelope, as AK502 counts them: 2 no SE, 3 SE02 differs, 4 SE01 differs, 7 no ST02."""
     cut_off: bool = False
     """The text ends in the midst of it."""
@@ -130,7 +132,7 @@ class Group:
     """GS to GE. A set outside of any group is in one whose header is empty."""
 
     header: Segment
-    sets: list[TransactionSet] = field(default_factory=list[TransactionSet])
+    sets: list[TransactionSet] = field(default_factory=list)
     declared: str = ""
     """GE01."""
 
@@ -141,8 +143,8 @@ class Interchange:
 
     header: Segment
     """The ISA, with as many elements as it has."""
-    groups: list[Group] = field(default_factory=list[Group])
-    answers: list[Segment] = field(default_factory=list[Segment])
+    groups: list[Group] = field(default_factory=list)
+    answers: list[Segment] = field(default_factory=list)
     """TA1 segments."""
 
     @property

@@ -23,7 +23,7 @@ from connectors.suppliers.x12.partner import LineMeaning
 from connectors.suppliers.x12.reading import NO_DATES, SAID_IN, Dates, Place, Reading, Unreadable, said
 from connectors.suppliers.x12.syntax import Body, Segment
 from connectors.words import plain_words
-from domain.supplier_events import AckLine, LineRef, SplitStatus
+from domain.supplier_events import AckLine, SplitStatus
 
 _STATUS = {
     LineMeaning.ACCEPTED: SplitStatus.ACCEPTED,
@@ -98,9 +98,8 @@ class Loops:
 
 def loops(body: Body, tag: str) -> tuple[list[Segment], Loops]:
     """The segments before the first line that are read, and the lines; what comes from CTT on belongs to none."""
-    tags = body.tags
-    end = tags.index("CTT") if "CTT" in tags else len(tags)
-    first = tags.index(tag, 0, end) if tag in tags[:end] else end
+    end = body.index("CTT", len(body))
+    first = body.index(tag, end)
     return list(body.of(_READ, 0, first)), Loops(body, tag, first, end)
 
 
@@ -124,7 +123,7 @@ class LineReader:
         number = head.at(place.number)
         self.where = f"line {number[:20]}" if number else "a line without number"
         self._items = reading.items(head, place.items)
-        self.ref: LineRef = reading.line(number, self._items, self.where)
+        self._named = reading.line(number, self._items, self.where)
         self.unit = head.at(place.unit).partition(">")[0].partition(":")[0]
         self._restated = head.at(place.quantity)
         self._price = reading.price(head.at(place.price), head.at(place.price + 1), self.where)
@@ -194,7 +193,7 @@ class LineReader:
         return self._line([self._split(_Part("", LineMeaning.REJECTED, ordered, NO_DATES))])
 
     def _line(self, splits: Iterable[_Plain]) -> AckLine:
-        return _checked({"line": self.ref, "splits": tuple(splits)})
+        return _checked({"line": self._named, "splits": tuple(splits)})
 
     def _as_restated(self, ordered: Decimal | None) -> _Part:
         if ordered is None:
@@ -217,11 +216,11 @@ class LineReader:
         dates = self._reading.promised(qualifier, day, self.where)
         if behind:
             dates = self._joined_dates(dates, behind)
-        items = self._reading.items(ack, 7)
-        return _Part(code, meaning, quantity, dates, self._instead(items) if items else None)
+        return _Part(code, meaning, quantity, dates, self._instead(ack) if len(ack) > 8 else None)
 
-    def _instead(self, items: dict[str, str]) -> str | None:
+    def _instead(self, ack: Segment) -> str | None:
         """Of the items that an ACK names, the one that was not ordered, since many name what was ordered, too."""
+        items = self._reading.items(ack, 7)
         ordered = set(self._items.values())
         named = [item for item in (self._reading.theirs(items), *items.values()) if item]
         return next((item for item in named if item not in ordered), named[0] if named else None)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from connectors.suppliers.x12.partner import X12Partner
 from connectors.suppliers.x12.syntax import Issues, Segment, TransactionSet
 from connectors.words import LONGEST_NAME, plain_words
-from domain.supplier_events import LineRef, Unmatched
+from domain.supplier_events import Unmatched
 
 MOST_UNITS = Decimal(10_000_000)
 """The largest quantity that an event carries."""
@@ -77,10 +77,9 @@ class Reading:
 
     def first(self, tag: str) -> Segment:
         """The first segment of a kind. Raises: Unreadable (there is none)."""
-        try:
-            return self.body[self.body.tags.index(tag)]
-        except ValueError:
-            raise Unreadable(f"there is no {tag} segment; ask for it again") from None
+        if (at := self.body.index(tag, len(self.body))) == len(self.body):
+            raise Unreadable(f"there is no {tag} segment; ask for it again")
+        return self.body[at]
 
     def quantity(self, text: str, where: str) -> Decimal | None:
         """A quantity; None if nothing is said. Raises: Unreadable."""
@@ -144,7 +143,7 @@ class Reading:
                 return items[qualifier]
         return None
 
-    def line(self, number: str, items: dict[str, str], where: str) -> LineRef:
+    def line(self, number: str, items: dict[str, str], where: str) -> "Named":
         """How the document names a line. Raises: Unreadable (it does not)."""
         echoed = self.partner.echoes_line_numbers and number.isascii() and number.isdigit() and len(number) <= 20
         line_no = int(number) if echoed else None
@@ -153,7 +152,7 @@ class Reading:
         line_no = line_no if line_no and line_no < 2**31 else None
         if line_no is None and ours is None and theirs is None:
             raise Unreadable(f"{where} names neither a line nor an item that we know the qualifier of")
-        return LineRef(line_no=line_no, sku=ours, supplier_sku=theirs)
+        return {"line_no": line_no, "sku": ours, "supplier_sku": theirs}
 
     def same_unit(self, unit: str, where: str) -> None:
         """Check that a quantity is in purchase units. Raises: Unreadable (it may be, and nobody has said so)."""
@@ -187,6 +186,14 @@ class Reading:
         if found != NO_DATES:
             self._dates[qualifier, text] = found
         return found
+
+
+class Named(TypedDict):
+    """How a document names a line, as `LineRef` has it and before that has checked it."""
+
+    line_no: int | None
+    sku: str | None
+    supplier_sku: str | None
 
 
 class Dates(NamedTuple):

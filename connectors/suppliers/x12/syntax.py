@@ -100,6 +100,13 @@ class Body:
         """What they say, by which one body is known from another."""
         return "\n".join(self._texts)
 
+    def index(self, tag: str, stop: int) -> int:
+        """Where the first of a kind stands before `stop`; `stop` if there is none."""
+        try:
+            return self.tags.index(tag, 0, stop)
+        except ValueError:
+            return stop
+
     def of(self, kinds: Set[str], start: int, stop: int) -> Iterator[Segment]:
         """Those of some kinds, of a part of them; the others are not even cut."""
         element = self._element
@@ -158,7 +165,8 @@ class Interchange:
             yield from group.sets
 
 
-_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_MARKED = tuple(_MARKS)
 _BLANK = " \t\r\n"
 """Between segments. Not what `str.strip` takes for blank: separators of old are control characters, FS to US."""
 _START = re.compile(rf"ISA(?P<element>[^A-Za-z0-9{_BLANK}])")
@@ -191,17 +199,16 @@ def read(data: bytes, issues: Issues) -> list[Interchange]:
         raise Undecodable(f"the file holds more than {MOST_INTERCHANGES} interchanges; ask for it in parts")
     if text[: starts[0]].strip():
         issues.add(f"{starts[0]} characters before the ISA are left out")
-    ends = [*starts[1:], len(text)]
-    return [_interchange(text[start:end], issues) for start, end in zip(starts, ends, strict=True)]
+    return [_interchange(text[start:end], issues) for start, end in pairwise([*starts, len(text)])]
 
 
 def _text(data: bytes, issues: Issues) -> str:
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            issues.add("starts with a byte-order mark")
-            data = data[len(mark) :]
-            if encoding != "utf-8":
-                return data.decode(encoding, errors="replace")
+    if data.startswith(_MARKED):
+        issues.add("starts with a byte-order mark")
+        mark = next(filter(data.startswith, _MARKED))
+        data = data[len(mark) :]
+        if _MARKS[mark] != "utf-8":
+            return data.decode(_MARKS[mark], errors="replace")
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -165,8 +165,7 @@ class Interchange:
             yield from group.sets
 
 
-_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-_MARKED = tuple(_MARKS)
+_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _BLANK = " \t\r\n"
 """Between segments. Not what `str.strip` takes for blank: separators of old are control characters, FS to US."""
 _START = re.compile(rf"ISA(?P<element>[^A-Za-z0-9{_BLANK}])")
@@ -203,12 +202,12 @@ def read(data: bytes, issues: Issues) -> list[Interchange]:
 
 
 def _text(data: bytes, issues: Issues) -> str:
-    if data.startswith(_MARKED):
-        issues.add("starts with a byte-order mark")
-        mark = next(filter(data.startswith, _MARKED))
-        data = data[len(mark) :]
-        if _MARKS[mark] != "utf-8":
-            return data.decode(_MARKS[mark], errors="replace")
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            issues.add("starts with a byte-order mark")
+            data = data[len(mark) :]
+            if encoding != "utf-8":
+                return data.decode(encoding, errors="replace")
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -179,7 +179,7 @@ class LineReader:
         parts = [self._part(ack, behind) for ack, behind in self._acks]
         parts = self._whole(parts, ordered) if parts else [self._as_restated(ordered)]
         parts = self._scheduled(parts)
-        return self._line(map(self._split, parts))
+        return self._line([self._split(part) for part in parts])
 
     def restated(self) -> AckLine:
         """The line as the document repeats it, accepted. Raises: Unreadable."""
@@ -192,8 +192,8 @@ class LineReader:
         ordered = self._reading.quantity(self._restated, self.where) or Decimal(0)
         return self._line([self._split(_Part("", LineMeaning.REJECTED, ordered, NO_DATES))])
 
-    def _line(self, splits: Iterable[_Plain]) -> AckLine:
-        return _checked({"line": self._named, "splits": tuple(splits)})
+    def _line(self, splits: list[_Plain]) -> AckLine:
+        return _checked({"line": self._named, "splits": splits})
 
     def _as_restated(self, ordered: Decimal | None) -> _Part:
         if ordered is None:

@@ -65,7 +65,7 @@ class Reading:
         self.fallback = fallback
         self._set = current
         self._issues = issues
-        self._dates: dict[tuple[str, str], Dates] = {}
+        self._promised: dict[tuple[str, str], Dates] = {}
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""
@@ -162,8 +162,13 @@ class Reading:
 
     def promised(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date of an answer as its qualifier has it; one that may be a promise, and cannot be placed, is told."""
+        found = self._promised.get((qualifier, text))
+        if found is not None:
+            return found
         found = self.dates(qualifier, text, where)
-        if text and found == NO_DATES:
+        if found != NO_DATES:
+            self._promised[qualifier, text] = found
+        elif text:
             placed = (self.partner.delivery_dates, self.partner.ship_dates, _NO_PROMISES)
             if not any(qualifier in known for known in placed):
                 told = f"the profile does not know what {qualifier[:10]!r} dates"
@@ -172,20 +177,11 @@ class Reading:
 
     def dates(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date as its qualifier has it; none if the qualifier is of no day of ours."""
-        if not text:
-            return NO_DATES
-        known = self._dates.get((qualifier, text))
-        if known is not None:
-            return known
         if qualifier in self.partner.delivery_dates:
-            found = Dates(None, self.day(text, where))
-        elif qualifier in self.partner.ship_dates:
-            found = Dates(self.day(text, where), None)
-        else:
-            return NO_DATES
-        if found != NO_DATES:
-            self._dates[qualifier, text] = found
-        return found
+            return Dates(None, self.day(text, where))
+        if qualifier in self.partner.ship_dates:
+            return Dates(self.day(text, where), None)
+        return NO_DATES
 
 
 class Named(TypedDict):

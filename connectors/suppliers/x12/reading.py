@@ -19,6 +19,7 @@ MOST_PRICE = Decimal(10) ** 9
 
 _NUMBER = re.compile(r"\+?(?=\.?[0-9])[0-9]{0,15}(?:\.[0-9]{0,6}0*)?")
 _LONGEST_NUMBER = 32
+"""Characters of one; longer ones are not even kept as no numbers."""
 _CENTURIES = 50
 """Two-digit years up to this are of this century."""
 
@@ -217,7 +218,7 @@ _MOST_SAID = 5
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = [said for s in segments if s[0] in SAID_IN and (said := s.at(SAID_IN[s[0]]))]
+    words = [told for one in segments if one[0] in SAID_IN and (told := one.at(SAID_IN[one[0]]))]
     return plain_words("; ".join(list(dict.fromkeys(words))[:_MOST_SAID])) if words else ""
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from connectors.errors import Undecodable
 from connectors.messages.links import answer_link
@@ -49,7 +50,7 @@ def read(sent: Inward) -> SupplierEvent:
 
 
 def part(status: str, quantity: object, deliver_on: str | None = None, reason: str = "") -> Split:
-    return Split.model_validate(
+    return TypeAdapter(Split).validate_python(
         {"status": status, "quantity": str(quantity), "deliver_on": deliver_on, "reason": reason}
     )
 

@@ -45,7 +45,7 @@ from connectors.suppliers.edifact.codec import EdifactCodec
 from connectors.suppliers.edifact.interchange import read_interchanges
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import Decoded, Inward, OrderLine, Place, WireIds
-from connectors.suppliers.issues import Issues as EdifactIssues
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.x12 import syntax as x12_syntax
 from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner
@@ -270,11 +270,11 @@ def _write_csv(lines: int) -> dict[str, Writes]:
 
 
 def _x12_cut_by_us(body: bytes) -> object:
-    return [list(one.body) for interchange in x12_syntax.read(body, x12_syntax.Issues()) for one in interchange.sets()]
+    return [list(one.body) for interchange in x12_syntax.read(body, Issues()) for one in interchange.sets()]
 
 
 def _edifact_cut_by_us(body: bytes) -> object:
-    found = read_interchanges(body, EdifactIssues())
+    found = read_interchanges(body, Issues())
     return [list(message.segments) for interchange in found for message in interchange.messages]
 
 

@@ -17,13 +17,14 @@ from connectors.suppliers.interface import (
     Request,
     WireIds,
 )
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.x12.acknowledging import acknowledgement
 from connectors.suppliers.x12.answers import change_answer, order_answer
 from connectors.suppliers.x12.hints import invoice, order_status, stock
 from connectors.suppliers.x12.partner import X12Partner
 from connectors.suppliers.x12.reading import Reading, Unreadable
 from connectors.suppliers.x12.ship_notices import ship_notice
-from connectors.suppliers.x12.syntax import Body, Interchange, Issues, TransactionSet, read
+from connectors.suppliers.x12.syntax import Body, Interchange, TransactionSet, read
 from connectors.suppliers.x12.syntax_answers import functional, of_interchange
 from connectors.suppliers.x12.wire import CONTENT_TYPE
 from connectors.suppliers.x12.writing import file_name, written
@@ -87,7 +88,7 @@ class X12Codec:
         return Decoded(
             dedupe_key=_dedupe_key(interchanges, message.body),
             events=tuple(found.events),
-            issues=issues.all(),
+            issues=issues.told(),
         )
 
     def acknowledge(self, message: Inward, ids: WireIds) -> Reply | None:
@@ -147,7 +148,7 @@ class X12Codec:
                     fallback = f"{interchange.control[:20]}/{group.header.at(6)[:20]}/{one.control[:20]}"
                     understood += self._read_set(one, found, issues, fallback)
         if not understood:
-            said = issues.all()
+            said = issues.told()
             raise Undecodable(plain_words(f"nothing of it can be read: {said[-1] if said else 'it holds no document'}"))
         return found
 

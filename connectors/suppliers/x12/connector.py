@@ -7,10 +7,11 @@ from connectors.configuration import ConnectorConfig
 from connectors.errors import Undecodable
 from connectors.suppliers.documents import DocumentConnector
 from connectors.suppliers.interface import Grade, Manifest
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.transports.configuration import UNUSED, TransportConfig, open_transport
 from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner
-from connectors.suppliers.x12.syntax import Issues, read
+from connectors.suppliers.x12.syntax import read
 
 
 class X12Config(ConnectorConfig):

@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple, TypedDict
 
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.x12.partner import X12Partner
-from connectors.suppliers.x12.syntax import Issues, Segment, TransactionSet
+from connectors.suppliers.x12.syntax import Segment, TransactionSet
 from connectors.words import LONGEST_NAME, plain_words
 from domain.supplier_events import Unmatched
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
-from connectors.words import plain_words
+from connectors.suppliers.issues import Issues
 
 LARGEST_DOCUMENT = 5 * 1024 * 1024
 """Bytes that are read, as many as a transport takes: an answer of some 30,000 lines."""
@@ -24,28 +24,6 @@ MOST_INTERCHANGES = 1000
 
 MOST_SETS = 5000
 """Groups and sets of one interchange."""
-
-MOST_ISSUES = 50
-"""Issues that are told one by one."""
-
-
-class Issues:
-    """Damage that was survived, in words, each once and not more than people read."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, None] = {}
-        self._more = 0
-
-    def add(self, what: str) -> None:
-        """Note one."""
-        if len(self._said) < MOST_ISSUES:
-            self._said[plain_words(what)] = None
-        else:
-            self._more += 1
-
-    def all(self) -> tuple[str, ...]:
-        """What was noted."""
-        return (*self._said, f"and {self._more} more") if self._more else tuple(self._said)
 
 
 class Segment(tuple[str, ...]):

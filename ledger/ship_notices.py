@@ -115,15 +115,19 @@ async def _taken_back(connection: Connection, locked: LockedOrder, units: Mappin
 
 
 async def _close_rest(connection: Connection, order: Order, line: Line, *, at: datetime) -> Line:
-    """The supplier ships nothing more of a line than what is on its way: the rest is to be had elsewhere."""
+    """The supplier ships nothing more of a line than what is on its way: the rest is to be had elsewhere.
+
+    Of a line that was to be added and is not, elsewhere may be another order of the same supplier.
+    """
     gone = line.open - line.in_transit
     if gone <= 0:
         return line
-    kept = await keep_only(
-        connection, order, line, line.in_transit, why="are not shipped by the supplier", lost=True, at=at
-    )
+    why = "are not shipped by the supplier"
+    kept = await keep_only(connection, order, line, line.in_transit, why=why, lost=not line.to_add, at=at)
     return await write_line(
-        connection, order, replace(kept, open=line.in_transit, closed_short=line.closed_short + gone)
+        connection,
+        order,
+        replace(kept, open=line.in_transit, closed_short=line.closed_short + gone, to_add=False),
     )
 
 

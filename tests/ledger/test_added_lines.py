@@ -11,6 +11,7 @@ from domain.purchase_order_duty import PurchaseOrderDutyKind, next_duty
 from domain.purchase_order_position import PurchaseOrderStatus
 from domain.supplier_events import (
     AckLine,
+    Balance,
     ChangeAck,
     ChangeVerdict,
     LineRef,
@@ -456,6 +457,17 @@ async def test_units_free_on_a_line_to_add_are_given_to_who_waits_unconfirmed(sh
     await collected(shop, b=3)
     await shop.sourced("d", "BULB", 1)
     assert await on_order(shop, "d") == [(po_number, 1, False)]
+async def test_a_line_of_which_nothing_will_be_shipped_is_not_added(shop: Any) -> None:
+    po_number = await asked(shop)
+    line_2 = NoticeLine(line=LineRef(line_no=2), shipped=Decimal(0), balance=Balance.CLOSED)
+    applied = await hear(shop, ShipNotice(po_number=po_number, shipment_id="s", lines=(line_2,)))
+    assert not applied.incidents
+    added = await line(shop, po_number, 2)
+    assert (added.to_add, added.open, added.closed_short) == (False, 0, 6)
+    (share,) = (await shop.source("b")).claims
+    assert share.supplier_id == "acme" and share.po_number != po_number
+
+
     await balanced(shop)
 
 

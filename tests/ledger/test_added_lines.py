@@ -312,6 +312,19 @@ async def test_a_person_who_heard_yes_confirms_the_lines(shop: Any) -> None:
     assert position.pending is None and position.operations[-1].verdict == "accepted"
 
 
+async def test_who_agrees_has_the_change_though_nobody_knew_whether_it_arrived(shop: Any) -> None:
+    po_number = await confirmed(shop)
+    await collected(shop)
+    planned = await addition(shop, po_number)
+    assert planned
+    await store(shop, planned)
+    await operations.leaves(shop.ledger, planned.operation_id, attempt="1", at=TUESDAY)
+    await hear(shop, OrderAck(po_number=po_number, revision=1))
+    assert await on_order(shop, "b") == [(po_number, 4, True)]
+    operation = (await po(shop, po_number)).operations[-1]
+    assert (operation.state, operation.verdict) == ("delivered", "accepted"), "it is not sent again"
+
+
 async def test_an_answer_to_the_order_says_nothing_of_lines_it_does_not_name(shop: Any) -> None:
     po_number = await asked(shop)
     await hear(shop, OrderAck(po_number=po_number))

@@ -352,6 +352,18 @@ async def test_after_lines_were_added_the_supplier_still_speaks_of_the_others(sh
     assert (await line(shop, po_number, 2)).open == 0
 
 
+async def test_the_supplier_still_speaks_of_a_line_of_which_it_had_confirmed_less(shop: Any) -> None:
+    po_number = await placed(shop, a=5)
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3)))
+    await collected(shop)
+    assert await addition(shop, po_number), "lost before it was written down"
+    await sent(shop, await addition(shop, po_number), TUESDAY)
+    await hear(shop, answer(po_number, YES, revision=2))
+    day = date(2026, 12, 9)
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3, day)))
+    assert (await shop.position("a")).claims[0].expected_on == day
+
+
 async def test_a_share_cancelled_before_it_is_asked_for_is_not_asked_for(shop: Any) -> None:
     po_number = await confirmed(shop)
     await collected(shop, b=4, c=6)
@@ -444,6 +456,17 @@ async def test_goods_on_their_way_are_an_answer(shop: Any) -> None:
     assert not applied.incidents
 
 
+async def test_a_line_of_which_nothing_will_be_shipped_is_not_added(shop: Any) -> None:
+    po_number = await asked(shop)
+    line_2 = NoticeLine(line=LineRef(line_no=2), shipped=Decimal(0), balance=Balance.CLOSED)
+    applied = await hear(shop, ShipNotice(po_number=po_number, shipment_id="s", lines=(line_2,)))
+    assert not applied.incidents
+    added = await line(shop, po_number, 2)
+    assert (added.to_add, added.open, added.closed_short) == (False, 0, 6)
+    (share,) = (await shop.source("b")).claims
+    assert share.supplier_id == "acme" and share.po_number != po_number
+
+
 async def test_a_part_that_comes_is_an_answer(shop: Any) -> None:
     po_number = await asked(shop)
     await hear(shop, receipt(po_number, 1, line_no=2))
@@ -470,17 +493,6 @@ async def test_units_free_on_a_line_to_add_are_given_to_who_waits_unconfirmed(sh
     await collected(shop, b=3)
     await shop.sourced("d", "BULB", 1)
     assert await on_order(shop, "d") == [(po_number, 1, False)]
-async def test_a_line_of_which_nothing_will_be_shipped_is_not_added(shop: Any) -> None:
-    po_number = await asked(shop)
-    line_2 = NoticeLine(line=LineRef(line_no=2), shipped=Decimal(0), balance=Balance.CLOSED)
-    applied = await hear(shop, ShipNotice(po_number=po_number, shipment_id="s", lines=(line_2,)))
-    assert not applied.incidents
-    added = await line(shop, po_number, 2)
-    assert (added.to_add, added.open, added.closed_short) == (False, 0, 6)
-    (share,) = (await shop.source("b")).claims
-    assert share.supplier_id == "acme" and share.po_number != po_number
-
-
     await balanced(shop)
 
 

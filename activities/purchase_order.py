@@ -260,12 +260,16 @@ class PurchaseOrderActivities:
 
     @activity.defn
     async def refuse_by_hand(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
-        """An operator heard the supplier refuse the change or cancellation that waits for its answer."""
-        from ledger import inbox
+        """An operator heard the supplier refuse the change or cancellation that waits for its answer.
+
+        Lines that it could not even be asked to add are bought elsewhere, too.
+        """
+        from ledger import inbox, operations
 
         position = await self._position(step.po_number)
         if position.pending is None:
-            return position
+            await operations.plan_addition(self._ledger, step.po_number, key=step.key, at=step.at, can_add=False)
+            return await self._told(step)
         await inbox.store_message(
             self._ledger,
             position.supplier_id,

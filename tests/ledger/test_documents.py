@@ -117,6 +117,15 @@ async def test_a_number_that_we_never_gave_that_supplier_is_kept_and_moves_nothi
     assert await po(shop, po_number) == before
 
 
+async def test_a_document_of_no_order_that_could_not_be_read_is_a_persons(shop: Any) -> None:
+    """A reply of ours, say: that we could read theirs."""
+    assert not (await kept(shop, SyntaxAck(control_number=8))).astray
+    refused = SyntaxAck(control_number=8, accepted=False, reason="unknown receiver")
+    assert (await kept(shop, refused, key="ISA/42", body=b"ISA*")).astray
+    (waits,), _ = await unreadable.unreadable(shop.ledger, "acme")
+    assert "document 8 of ours" in waits.why and "unknown receiver" in waits.why
+
+
 async def test_a_hint_is_told_in_the_story_and_moves_nothing(shop: Any) -> None:
     po_number = await placed(shop, b1=5)
     before = await po(shop, po_number)

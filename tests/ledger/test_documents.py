@@ -31,6 +31,7 @@ from tests.ledger.ordering import (
     outcome,
     placed,
     po,
+    receipt,
     reduction,
     sent,
 )
@@ -245,6 +246,24 @@ async def test_a_notice_that_is_replaced_counts_as_told_last(shop: Any) -> None:
     assert await outcome(shop) == "repeat, counted once"
     await hear(shop, again(notice(po_number, 7), NoticePurpose.REPLACE))
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": 7}]
+
+
+async def test_of_a_notice_that_is_replaced_what_has_come_is_not_on_its_way_again(shop: Any) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    await hear(shop, notice(po_number, 10))
+    await hear(shop, receipt(po_number, 4))
+    await hear(shop, with_balance(again(notice(po_number, 8), NoticePurpose.REPLACE), Balance.CLOSED))
+    assert await shop.rows("select open, in_transit, closed_short from po_line") == [
+        {"open": 4, "in_transit": 4, "closed_short": 2}
+    ]
+    assert await claims(shop, "b1", "b2") == [2, 2]
+
+
+async def test_more_told_than_was_open_is_no_word_that_any_has_come(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 12))
+    await hear(shop, again(notice(po_number, 11), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 10}]
 
 
 async def test_a_notice_that_is_taken_back_is_an_operators(shop: Any) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from devstack.simulators.settings import CxmlWire, Party, SupplierSettings
@@ -22,8 +23,8 @@ WIRE = CxmlWire(
 
 @pytest.fixture
 async def meridian(shop: Shop) -> SupplierCommand:
-    """Who sells pencils by cXML."""
-    meridian = await shop.outside.add_supplier(SupplierSettings(supplier_id="meridian", cxml=WIRE))
+    """Who sells pencils and erasers by cXML."""
+    meridian = await shop.outside.add_supplier(SupplierSettings(supplier_id="meridian", api_key="key-meridian", cxml=WIRE))
     supplier = Supplier(
         supplier_id="meridian",
         name="Meridian",
@@ -37,18 +38,24 @@ async def meridian(shop: Shop) -> SupplierCommand:
             "inbound_secret": THEIR_SECRET,
             "payload_domain": f"{shop.run}.example",
             "rejected_revision": "refused",
+            "added_lines": True,
             "bill_to": {"name": "Shop", "street": ["1 Wharf St"], "city": "Portland", "country": "US"},
         },
+        add_to_open_orders=True,
         cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
     )
-    sold = SupplierItem(
-        supplier_id="meridian",
-        sku="PENCIL",
-        supplier_sku="M-PENCIL",
-        price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(2)),),
+    items = (Item(sku="PENCIL", name="Pencil"), Item(sku="ERASER", name="Eraser"))
+    sold = tuple(
+        SupplierItem(
+            supplier_id="meridian",
+            sku=item.sku,
+            supplier_sku=f"M-{item.sku}",
+            price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(2)),),
+        )
+        for item in items
     )
-    pencils = Catalogue(suppliers=(supplier,), items=(Item(sku="PENCIL", name="Pencil"),), supplier_items=(sold,))
-    await catalogue.load_catalogue(shop.world.ledger, pencils, at=datetime.now(UTC))
+    stationery = Catalogue(suppliers=(supplier,), items=items, supplier_items=sold)
+    await catalogue.load_catalogue(shop.world.ledger, stationery, at=datetime.now(UTC))
     return meridian
 
 

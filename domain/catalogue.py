@@ -24,8 +24,8 @@ LONGEST_LEAD_TIME = timedelta(days=3 * 365)
 """Made to order abroad takes a year or two; more is some system's word for 'never'."""
 
 SLOWEST_RATE = 0.1
-"""Exchanges a second. The Temporal server parts a rate among four parts of a task queue, so that at this one the eighth
-exchange of a part waits for about five minutes, after which an exchange is given up for a while (`workflows.durably`)."""
+"""Exchanges a second. The Temporal server shares a rate out to four parts of a task queue, so that at this one the
+eighth exchange in a part waits for five minutes, after which it is given up for a while (`workflows.durably`)."""
 
 FASTEST_RATE = 1000.0
 

@@ -24,7 +24,9 @@ WIRE = CxmlWire(
 @pytest.fixture
 async def meridian(shop: Shop) -> SupplierCommand:
     """Who sells pencils and erasers by cXML."""
-    meridian = await shop.outside.add_supplier(SupplierSettings(supplier_id="meridian", api_key="key-meridian", cxml=WIRE))
+    meridian = await shop.outside.add_supplier(
+        SupplierSettings(supplier_id="meridian", api_key="key-meridian", cxml=WIRE)
+    )
     supplier = Supplier(
         supplier_id="meridian",
         name="Meridian",

@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 .PHONY: run test browser screenshots crash fuzz bench lint mypy basedpyright lock clean histories fingerprint sbom pip-audit help
 .DEFAULT_GOAL := help
 
+# Bytecode is kept whatever the surroundings say: in its sandbox each workflow imports its modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 help:
 	@echo "make run    start the whole demo on this machine (Ctrl-C stops it, the next run goes on)"
 	@echo "make test   everything CI runs"

@@ -172,6 +172,7 @@ _LINEAR: Goal = at_most(1.25)
 
 def _peak(work: Work) -> int:
     """The most bytes that it holds at once, what it returns included."""
+    gc.collect()  # else tuples come, uncounted, out of what the interpreter keeps of freed ones: up to 2,000 of a size
     tracemalloc.start()
     try:
         work()

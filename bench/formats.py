@@ -43,9 +43,9 @@ from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.documents import Codec
 from connectors.suppliers.edifact.codec import EdifactCodec
 from connectors.suppliers.edifact.interchange import read_interchanges
-from connectors.suppliers.edifact.issues import Issues as EdifactIssues
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import Decoded, Inward, OrderLine, Place, WireIds
+from connectors.suppliers.issues import Issues as EdifactIssues
 from connectors.suppliers.x12 import syntax as x12_syntax
 from connectors.suppliers.x12.codec import X12Codec
 from connectors.suppliers.x12.partner import X12Partner

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -45,8 +45,6 @@ from workflows.connecting import connect
 
 PATIENCE = 3600.0
 """Seconds after which something that was to happen counts as stuck."""
-STARTS_WITHIN = 600.0
-"""Likewise for a process that was to start."""
 BARE_QUEUE = "bare"
 
 _MOST_CONNECTIONS = "200"
@@ -253,9 +251,7 @@ async def open_ground(
 
 
 def _supervisor(folder: Path, parts: Sequence[Part]) -> Supervisor:
-    """On a busy machine everything takes long to start, and is to be measured all the same."""
-    patient = [replace(part, start_within=STARTS_WITHIN) for part in parts]
-    return Supervisor(folder, patient, tell=lambda _: None)
+    return Supervisor(folder, parts, tell=lambda _: None)
 
 
 def _new_folder(within: Path | None) -> Path:

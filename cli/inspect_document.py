@@ -28,6 +28,11 @@ from ledger import catalogue
 LARGEST = 50 * 1024 * 1024
 """Bytes; no door takes more."""
 
+_REASONS_SHOWN = 5
+"""Why nobody can read it; a shop may have hundreds of suppliers, of whom most say the same."""
+_NAMED = 3
+"""Suppliers for each reason."""
+
 _BY_ENVELOPE = "By its own envelope, with the usual meaning of each code:"
 _UNKNOWN = "It begins like nothing that is known by itself; say whose it is, by --connector and --config."
 
@@ -70,7 +75,7 @@ def inspect(
     if stray:
         sender = _by_envelope(body, installed())
         read, unread = _read([sender] if sender else [], message)
-        refused = [*refused, *unread]
+        refused = [*unread, *refused]
     if as_json and read:
         print(json.dumps({who: decoded.model_dump(mode="json") for who, decoded in read.items()}, indent=2))
     elif read:
@@ -79,8 +84,23 @@ def inspect(
     if read and not (stray and known):
         return 0
     what = "no supplier of the ledger is understood so" if read else "nobody's connector can read it"
-    why = [f"{who}: {why}" for who, why in refused] or [_UNKNOWN]
-    raise Refused("\n".join([f"{file}: {what}", *why]))
+    raise Refused("\n".join([f"{file}: {what}", *(_reasons(refused) or [_UNKNOWN])]))
+
+
+def _reasons(refused: Sequence[tuple[str, str]]) -> list[str]:
+    """Who cannot read it and why, a line for each reason, the first ones."""
+    by_reason: dict[str, list[str]] = {}
+    for who, why in refused:
+        by_reason.setdefault(why, []).append(who)
+    shown = list(by_reason.items())[:_REASONS_SHOWN]
+    lines = [f"{_first_of(who)}: {why}" for why, who in shown]
+    more = len(refused) - sum(len(who) for _, who in shown)
+    return [*lines, f"and {more} more; --supplier asks one"] if more else lines
+
+
+def _first_of(who: Sequence[str]) -> str:
+    named, more = ", ".join(who[:_NAMED]), len(who) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _inspected(connector: str, settings: Mapping[str, Any]) -> Supplier:
@@ -156,7 +176,8 @@ def _show(heading: str, decoded: Decoded) -> None:
         say("It can be read, and says nothing that concerns an order.", console())
     if decoded.issues:
         console().print()
-        say(f"{len(decoded.issues)} issues that were survived:", console())
+        survived = "issue that was" if len(decoded.issues) == 1 else "issues that were"
+        say(f"{len(decoded.issues)} {survived} survived:", console())
         for issue in decoded.issues:
             console().print(plain(f"- {issue}"), soft_wrap=True)
     console().print()

@@ -2,21 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
 from activities.inward import wake_mailbox
-from cli.asking import ask_mailbox
+from cli.asking import NobodyRuns, ask_mailbox, ask_standing
 from cli.connections import open_ledger, task_queue, temporal_client
 from cli.decisions import PATIENCE, Wait
 from cli.errors import CommandFailed
 from cli.terminal import console, plain, say, table
+from domain import names
 from domain.mailbox import UnreadableMessage
 from ledger import catalogue, unreadable
 from ledger.unreadable import Mailbox
-from workflows.mailbox_contract import MailboxResolution, ResolveMailbox
+from workflows import mailbox_contract
+from workflows.mailbox_contract import MailboxResolution, MailboxStanding, ResolveMailbox
+
+_NEEDING = f"WorkflowType = '{names.SUPPLIER_MAILBOX}' AND NeedsAttention = true AND ExecutionStatus = 'Running'"
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 
@@ -32,9 +36,10 @@ def mailbox(
     wait: Wait = PATIENCE,
     as_json: AsJson = False,
 ) -> int:
-    """Show what could not be read of suppliers' messages, and decide about it.
+    """Show what could not be read of suppliers' messages or stands in their way, and decide about it.
 
-    Exit code 1: messages wait for a person. 3: there is no such supplier.
+    Exit code 1: something waits for a person. 2: what stands in the way could not be asked. 3: there is no such
+    supplier.
 
     Args:
         supplier: its id; all of them, if left out.
@@ -48,32 +53,65 @@ def mailbox(
     if supplier is None and (decision or look):
         raise CommandFailed("which supplier's mailbox? `promisekeeper mailbox` lists them")
     if supplier is None:
-        found = asyncio.run(_all())
+        found, seen = asyncio.run(_all(wait))
         if as_json:
-            print(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+            told = [one.model_dump(mode="json") | seen.told(one.supplier_id) for one in found]
+            print(json.dumps(told, indent=2))
         else:
-            _list(found)
-        return 1 if any(one.unreadable for one in found) else 0
+            _list(found, seen)
+        return seen.code(any(one.unreadable for one in found))
     request = ResolveMailbox(resolution=decision, messages=message, note=note) if decision else None
-    messages, total = asyncio.run(_one(supplier, request, look=look, wait=wait))
+    messages, total, seen = asyncio.run(_one(supplier, request, look=look, wait=wait))
     if as_json:
-        told = {"supplier_id": supplier, "unreadable": total, "oldest": [m.model_dump(mode="json") for m in messages]}
-        print(json.dumps(told, indent=2))
+        content = {
+            "supplier_id": supplier,
+            "unreadable": total,
+            "oldest": [m.model_dump(mode="json") for m in messages],
+        }
+        print(json.dumps(content | seen.told(supplier), indent=2))
     else:
         _show(supplier, messages, total)
+        _show_standing(supplier, seen.standings.get(supplier))
         if look:
             say("It is being fetched now; run this again in a moment to see what it brought.", console())
-    return 1 if total else 0
+    return seen.code(bool(total))
 
 
-async def _all() -> list[Mailbox]:
+class Seen(NamedTuple):
+    """What the mailboxes' workflows know beside the books: what was passed over, and why a look came to nothing."""
+
+    standings: Mapping[str, MailboxStanding]
+    unknown: CommandFailed | None = None
+    """Why they could not be asked."""
+
+    def told(self, supplier_id: str) -> dict[str, Any]:
+        """What is said of a supplier, as JSON has it; null: it is not known."""
+        standing = self.standings.get(supplier_id)
+        return {
+            "in_the_way": None if self.unknown else _in_the_way(standing),
+            "trouble": standing.trouble if standing else None,
+        }
+
+    def code(self, waiting: bool) -> int:
+        """The exit code, when the books say that a message waits, or none does. Raises: CommandFailed."""
+        if self.unknown:
+            raise self.unknown
+        return 1 if waiting or any(one.trouble or _in_the_way(one) for one in self.standings.values()) else 0
+
+
+def _in_the_way(standing: MailboxStanding | None) -> Sequence[str]:
+    return standing.position.in_the_way if standing and standing.position else ()
+
+
+async def _all(wait: float) -> tuple[list[Mailbox], Seen]:
     async with open_ledger() as ledger:
-        return await unreadable.mailboxes(ledger)
+        found = await unreadable.mailboxes(ledger)
+    return found, await _seen({one.supplier_id for one in found}, wait)
 
 
 async def _one(
     supplier_id: str, request: ResolveMailbox | None, *, look: bool, wait: float
-) -> tuple[list[UnreadableMessage], int]:
+) -> tuple[list[UnreadableMessage], int, Seen]:
     async with open_ledger() as ledger:
         await catalogue.supplier(ledger, supplier_id)
         if request or look:
@@ -82,15 +120,39 @@ async def _one(
                 await ask_mailbox(client, supplier_id, request, wait=wait)
             if look:
                 await wake_mailbox(client, supplier_id, task_queue=task_queue())
-        return await unreadable.unreadable(ledger, supplier_id)
+        messages, total = await unreadable.unreadable(ledger, supplier_id)
+    return messages, total, await _seen({supplier_id}, wait)
 
 
-def _list(found: Sequence[Mailbox]) -> None:
-    drawn = table("Supplier", "Unread", "Owed", "Last fetched", right=("Unread", "Owed"))
+async def _seen(suppliers: Collection[str], wait: float) -> Seen:
+    """Ask the mailboxes of these suppliers; of several, those that say in Temporal's index that they need a person."""
+    try:
+        client = await temporal_client()
+        asked = {mailbox_contract.workflow_id(supplier_id): supplier_id for supplier_id in suppliers}
+        if len(asked) > 1:
+            needing = {found.id async for found in client.list_workflows(_NEEDING)}
+            asked = {its_id: supplier_id for its_id, supplier_id in asked.items() if its_id in needing}
+        standings: dict[str, MailboxStanding] = {}
+        for its_id, supplier_id in sorted(asked.items()):
+            try:
+                said = await ask_standing(client, supplier_id, its_id, mailbox_contract.STANDING, wait=wait)
+            except NobodyRuns:
+                continue  # nothing is fetched of this supplier, or not yet
+            standings[supplier_id] = MailboxStanding.model_validate(said)
+    except CommandFailed as nobody:
+        return Seen({}, CommandFailed(f"what stands in the way of documents is not known: {nobody}"))
+    return Seen(standings)
+
+
+def _list(found: Sequence[Mailbox], seen: Seen) -> None:
+    drawn = table("Supplier", "Unread", "In the way", "Owed", "Last fetched", right=("Unread", "In the way", "Owed"))
     for one in found:
         fetched = f"{one.fetched_at:%Y-%m-%d %H:%M:%S}" if one.fetched_at else "never"
-        drawn.add_row(*map(plain, (one.supplier_id, one.unreadable, one.replies_owed, fetched)))
+        in_the_way = "?" if seen.unknown else len(_in_the_way(seen.standings.get(one.supplier_id)))
+        drawn.add_row(*map(plain, (one.supplier_id, one.unreadable, in_the_way, one.replies_owed, fetched)))
     console().print(drawn)
+    for supplier_id, standing in seen.standings.items():
+        _show_standing(supplier_id, standing)
 
 
 def _show(supplier_id: str, messages: Sequence[UnreadableMessage], total: int) -> None:
@@ -108,3 +170,17 @@ def _show(supplier_id: str, messages: Sequence[UnreadableMessage], total: int) -
         "them aside. Add `--message` and a number to decide about one only.",
         console(),
     )
+
+
+def _show_standing(supplier_id: str, standing: MailboxStanding | None) -> None:
+    """What the workflow says that the books do not."""
+    if standing and standing.trouble:
+        say(
+            f"{supplier_id}: the last look came to nothing: {standing.trouble}. It is tried again by itself; "
+            f"`promisekeeper check {supplier_id}` says what is wrong.",
+            console(),
+        )
+    if found := _in_the_way(standing):
+        say(f"{supplier_id}: in the way of its documents:", console())
+        for what in found:
+            console().print(plain(f"- {what}"), soft_wrap=True)

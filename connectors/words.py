@@ -10,6 +10,9 @@ LONGEST_WORDS = 500
 LONGEST_NAME = 200
 """Characters of a far side's name for a thing: the ledger finds things by it."""
 
+ASTRAY = "orders something from us: it went astray"
+"""Of a document that a supplier sent the wrong way: whoever sent it has to be told, or waits for goods."""
+
 
 def plain_words(said: str) -> str:
     """The words, without anything that a terminal obeys or PostgreSQL cannot keep."""

@@ -58,8 +58,8 @@ class Part:
     once_ready: Callable[[], Awaitable[None]] | None = None
     """Work after each start that the next part relies on."""
     stop_signal: signal.Signals = signal.SIGTERM
-    start_within: float = 60
-    """Seconds until it must be ready."""
+    start_within: float = 600
+    """Seconds until it must be ready; on a starved machine everything takes long, and one that ends is told at once."""
     stop_within: float = 15
     """Seconds from the stop signal until it is killed."""
 
@@ -85,6 +85,7 @@ class Supervisor:
         *,
         deaths_allowed: int = 3,
         within: float = 60,
+        tell_every: float = 60,
     ) -> None:
         """Describe the stack; nothing is started yet.
 
@@ -94,6 +95,7 @@ class Supervisor:
             tell: takes one line for people whenever something happens.
             deaths_allowed: a part that dies more often than this within `within` seconds has failed for good.
             within: see `deaths_allowed`.
+            tell_every: seconds of waiting for a part, after which that is told.
         """
         self._parts = parts
         self._logs = folder / "logs"
@@ -101,6 +103,7 @@ class Supervisor:
         self._tell = tell
         self._deaths_allowed = deaths_allowed
         self._within = within
+        self._tell_every = tell_every
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._log_starts: dict[str, int] = {}
         self._hurried = False
@@ -143,17 +146,23 @@ class Supervisor:
         if part.prepare is not None:
             await asyncio.to_thread(part.prepare)
         process = self._spawn(part)
-        deadline = asyncio.get_running_loop().time() + part.start_within
+        clock = asyncio.get_running_loop().time
+        began, told = clock(), 0
         while not await part.ready():
             if process.poll() is not None:
                 raise PartFailedError(
                     f"{part.name} ended at its start, by {_how(process.returncode)}.{self._last_lines(part)}"
                 )
-            if asyncio.get_running_loop().time() > deadline:
+            waited = clock() - began
+            if waited > part.start_within:
                 await self._stop(part, process)
                 raise PartFailedError(
-                    f"{part.name} was not ready after {part.start_within:.0f} seconds.{self._last_lines(part)}"
+                    f"{part.name} was not ready after {part.start_within:.0f} seconds. If the machine is busy, run the "
+                    f"same again: it goes on from here.{self._last_lines(part)}"
                 )
+            if waited > (told + 1) * self._tell_every:
+                told += 1
+                self._tell(f"still waiting for {part.name}, which runs and is not ready after {waited:.0f} seconds")
             await asyncio.sleep(_LOOK_EVERY)
         if part.once_ready is not None:
             await part.once_ready()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from connectors.errors import Undecodable
 from connectors.messages.rendering import day
 from connectors.suppliers.email_portal import form
-from connectors.suppliers.email_portal.form import FieldProblem
+from connectors.suppliers.email_portal.form import FieldProblem, plain
 from domain.catalogue import LONGEST_LEAD_TIME
 from domain.purchase_order_position import OperationKind
 from domain.supplier_events import ChangeAck, ChangeVerdict, OrderAck, ShipNotice, Split, SplitStatus, SupplierEvent
@@ -146,7 +146,8 @@ class Forms:
             if (field == "arrives" or "-on-" in field) and not first <= _date(value, first) <= last:
                 line_no = field.rpartition("-")[2]
                 where = "The day it arrives" if field == "arrives" else f"Line {line_no}"
-                yield FieldProblem(field, f"{where}: {value} is before the order, or years away; check the date.")
+                allowed = f"write a day from {first} to {last}, or leave it empty"
+                yield FieldProblem(field, f"{where}: {value} is before the order, or years away; {allowed}.")
         told = {
             event.shipment_id for message in self._told for event in message.events if isinstance(event, ShipNotice)
         }
@@ -167,11 +168,6 @@ def units(line: SeenLine, stock_units: int) -> Decimal:
 def counted(line: SeenLine, stock_units: int) -> str:
     """The same, as people read it."""
     return plain(units(line, stock_units))
-
-
-def plain(quantity: Decimal) -> str:
-    """`12`, or `0.5` of a case that came in part."""
-    return format(round(quantity, 3).normalize() if quantity else Decimal(0), "f")
 
 
 def sentences(event: SupplierEvent) -> Iterator[str]:

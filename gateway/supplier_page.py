@@ -12,14 +12,14 @@ from fastapi.responses import HTMLResponse
 from connectors.errors import Undecodable, Unsupported, WronglySetUp
 from connectors.link_tokens import InvalidLink
 from connectors.suppliers.email_portal import form, links
-from connectors.suppliers.email_portal.form import FieldProblem, FormNotRight
+from connectors.suppliers.email_portal.form import FieldProblem, FormNotRight, plain
 from connectors.suppliers.email_portal.links import LinkTooOld, OrderLink
 from connectors.suppliers.interface import Connector, Inward
 from domain.errors import NotFound
 from gateway.connections import Connected, Connections, Now
 from gateway.customers import shop_name
 from gateway.html import page
-from gateway.order_forms import DOOR, Forms, counted, plain, sentences
+from gateway.order_forms import DOOR, Forms, counted, sentences
 from gateway.problems import Problem, ProblemKind, declared, unavailable
 from gateway.supplier_messages import keep_and_tell
 from ledger.supplier_view import supplier_view
@@ -123,7 +123,10 @@ async def _proven(connections: Connections, token: str, posted: Inward) -> tuple
 
 
 def _no_form() -> Problem:
-    return Problem(ProblemKind.INVALID, "Please open the link in our mail again, and use its buttons.")
+    return Problem(
+        ProblemKind.INVALID,
+        "We do not understand this form. Please open the link in our mail again, and use the buttons of the page.",
+    )
 
 
 async def _forms(connections: Connections, link: OrderLink) -> Forms:

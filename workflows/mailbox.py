@@ -115,8 +115,9 @@ class SupplierMailbox:
     async def _resolve(self, asked: Asked[ResolveMailbox]) -> None:
         request = asked.request
         do = Do.read_again if request.resolution is MailboxResolution.RETRY else Do.put_aside
+        in_the_way = self._position.in_the_way if self._position else ()
         try:
-            self._position = await run_to_completion(
+            decided = await run_to_completion(
                 workflow.execute_activity_method(
                     do,
                     self._step(request.resolution, request),
@@ -130,6 +131,7 @@ class SupplierMailbox:
         except ActivityError as failed:
             asked.refused = ApplicationError(reason_of(failed), type="Refused", non_retryable=True)
         else:
+            self._position = decided.model_copy(update={"in_the_way": in_the_way})  # only a look knows another answer
             asked.reply = self.standing()
 
     async def _wait(self) -> None:

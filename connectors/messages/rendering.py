@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from pydantic import Field, StringConstraints
 
 from connectors.messages.interface import Mail
@@ -125,9 +125,10 @@ def money(amount: Decimal, currency: str) -> str:
     return f"{SYMBOLS[currency]}{amount:,.{CURRENCY_DIGITS[currency]}f}"
 
 
-def _template_environment() -> Environment:
+def template_environment(*packages: str) -> Environment:
+    """How mails are made of the templates in the folder `templates` of these packages, the first that has one."""
     environment = Environment(
-        loader=PackageLoader("connectors.messages", "templates"),
+        loader=ChoiceLoader([PackageLoader(package, "templates") for package in packages]),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -140,4 +141,4 @@ def _template_environment() -> Environment:
     return environment
 
 
-_environment = _template_environment()
+_environment = template_environment("connectors.messages")

@@ -1,4 +1,4 @@
-"""Texts of a partner's document as values that events can hold, and what was wrong with them, in words.
+"""Texts of a partner's document as values that events can hold.
 
 For formats in which everything is text (cXML, CSV). What cannot be a value is None and an issue, never an exception;
 what is returned fits the ledger: no control characters, numbers within reason, names of a length that can be found.
@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from connectors.words import LONGEST_NAME, plain_words
-
-MOST_ISSUES = 99
-"""Issues that are told of one document; how many more there were is told in one line."""
+from connectors.suppliers.issues import Issues
+from connectors.words import LONGEST_NAME
 
 MOST_EVENTS = 10_000
 """Things that one document may say; a longer one is to be sent in parts."""
@@ -29,27 +27,6 @@ NO_DATE = frozenset({date(2049, 12, 31), date(9999, 12, 31)})
 _NUMBER = re.compile(r"\+?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _ISO_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ].{0,40})?")
-
-
-class Issues:
-    """What is wrong with one document, in words: one line each, and not without end."""
-
-    def __init__(self) -> None:
-        """None so far."""
-        self._told: list[str] = []
-        self._more = 0
-
-    def add(self, what: str) -> None:
-        """Note one; it may quote the document."""
-        if len(self._told) < MOST_ISSUES:
-            self._told.append(plain_words(what))
-        else:
-            self._more += 1
-
-    def told(self) -> tuple[str, ...]:
-        """All of them, for `Decoded.issues`."""
-        rest = (f"and {self._more} issues more",) if self._more else ()
-        return (*self._told, *rest)
 
 
 def name(text: str | None) -> str | None:

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from pydantic import TypeAdapter
 
 from connectors.suppliers.interface import Connector
 from connectors.testing.asking import Group, requires
@@ -15,7 +16,7 @@ from domain.supplier_events import Balance, LineRef, NoticeLine, NoticePurpose, 
 
 def left(line_no: int, units: int, **more: object) -> NoticeLine:
     """Units of a line of ORDER that left."""
-    return NoticeLine.model_validate({"line": ref(line_no), "shipped": units} | more)
+    return TypeAdapter(NoticeLine).validate_python({"line": ref(line_no), "shipped": units} | more)
 
 
 async def said(connector: Connector, peer: Peer, told: ShipNotice) -> ShipNotice:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 import pytest
+from pydantic import TypeAdapter
 
 from connectors.errors import Retryable, Unsupported
 from connectors.suppliers.interface import (
@@ -127,7 +128,7 @@ def ref(line_no: int, order: Place = ORDER) -> LineRef:
 
 def split(status: SplitStatus, quantity: int, on: date | None = None, **more: object) -> Split:
     """A part of a line."""
-    return Split.model_validate({"status": status, "quantity": quantity, "deliver_on": on, **more})
+    return TypeAdapter(Split).validate_python({"status": status, "quantity": quantity, "deliver_on": on, **more})
 
 
 def answer(*lines: tuple[int, tuple[Split, ...]]) -> OrderAck:

@@ -1,10 +1,13 @@
 """`promisekeeper inspect`: a document read without touching anything, or why nobody can."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from domain.catalogue import Catalogue, Supplier
+from ledger import catalogue
 from ledger.book import Ledger
 from tests.cli.conftest import Command
 
@@ -37,7 +40,7 @@ async def test_damage_that_was_survived_is_told(promisekeeper: Command, profile:
     damaged.write_bytes((SAMPLES / "ours_855_splits.edi").read_bytes().replace(b"\nSE*", b"\nSE*9"))
     code, out, _ = await promisekeeper("inspect", damaged, "--connector", "x12", "--config", profile)
     assert code == 0
-    assert "issues that were survived" in out and "SE01" in out
+    assert "1 issue that was survived:" in out and "SE01" in out
 
 
 async def test_what_comes_instead_and_when_it_leaves_is_shown(
@@ -88,6 +91,7 @@ async def test_wrong_use_is_told(
         ("x12/ours_997_rejected.edi", "our document 17 could not be read"),
         ("edifact/ordrsp_schedule.edi", "35 backordered, here on 2027-01-31"),
         ("edifact/public_orders_wikipedia.edi", "orders something from us: it went astray"),
+        ("x12/850_aojuk.edi", "orders something from us: it went astray"),
         ("cxml/confirmation_of_a_delete.xml", "change ack"),
         ("csv/acknowledgement.csv", "65 backordered, here on 2027-01-15"),
     ],
@@ -105,6 +109,37 @@ async def test_a_document_of_nobodys_is_shown_and_said_to_be_so(promisekeeper: C
     assert code == 1
     assert "By its own envelope" in out and "35 accepted" in out
     assert "no supplier of the ledger is understood so" in err and "(http): " in err
+
+
+def suppliers_of(count: int, *, by: str, **config: str) -> list[Supplier]:
+    return [
+        Supplier(
+            supplier_id=f"{by}{n}",
+            name=by,
+            currency="USD",
+            connector="http",
+            connector_config={name: said.replace("N", str(n)) for name, said in config.items()},
+        )
+        for n in range(count)
+    ]
+
+
+async def test_hundreds_who_cannot_read_it_make_a_handful_of_lines(
+    promisekeeper: Command, ledger: Ledger, tmp_path: Path
+) -> None:
+    url = {"base_url": "https://supplier.example", "webhook_secret": "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29rcw=="}
+    alike = suppliers_of(40, by="alike", **url, api_key="known-to-both")
+    wrong = suppliers_of(20, by="wrong", **url, api_key="env:NOT_SET_N")
+    loaded = Catalogue(suppliers=(*alike, *wrong), items=(), supplier_items=())
+    await catalogue.load_catalogue(ledger, loaded, at=datetime.now(UTC))
+    stray = tmp_path / "stray.edi"
+    stray.write_text("Dear Sirs, we regret")
+    code, _, err = await promisekeeper("inspect", stray)
+    assert code == 1
+    told = " ".join(err.split())
+    assert "alike0 (http), alike1 (http), alike10 (http) and 37 more: " in told
+    assert "and 16 more; --supplier asks one" in told
+    assert (told.count("alike"), told.count("(http): ")) == (3, 4)
 
 
 async def test_a_document_without_a_known_envelope_needs_a_word_whose_it_is(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,8 @@ from domain.names import mailbox_workflow_id
 from domain.supplier_events import OrderAck
 from ledger import inbox, purchase_orders
 from tests.cli.conftest import Command
-from tests.workflows.shop import Shop, open_shop
+from tests.workflows.papyrus import Folders
+from tests.workflows.shop import Shop, eventually, open_shop
 from tests.workflows.test_promises_slip import delayed
 from workflows.backorder import Backorder
 from workflows.mailbox import SupplierMailbox
@@ -217,13 +219,13 @@ async def test_every_message_of_a_mailbox_is_sent_by_a_command(shop: Shop, promi
         at=datetime.now(UTC),
         events=[stray],
     )
+    handle = shop.client.get_workflow_handle(mailbox_workflow_id("acme"))
+    with suppress(RPCError):  # of another test's Acme, whose shop is closed
+        await handle.terminate()
     code, out, _ = await promisekeeper("mailbox")
     assert code == 1 and "acme" in out
     code, out, _ = await promisekeeper("mailbox", "acme")
     assert code == 1 and "PO-0" in out
-    handle = shop.client.get_workflow_handle(mailbox_workflow_id("acme"))
-    with suppress(RPCError):  # of another test's Acme, whose shop is closed
-        await handle.terminate()
     try:
         code, _, err = await promisekeeper("mailbox", "acme", "retry", "--look")
         assert code == 1, err  # it can be read, and still concerns no order
@@ -234,3 +236,37 @@ async def test_every_message_of_a_mailbox_is_sent_by_a_command(shop: Shop, promi
         await handle.terminate()
     code, _, err = await promisekeeper("mailbox", "nobody", "dismiss")
     assert code == 3 and "nobody" in err
+
+
+async def test_what_stands_in_the_way_of_documents_is_shown(
+    shop: Shop, promisekeeper: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papyrus = Folders(shop, tmp_path / "papyrus")
+    await papyrus.deal()
+    (papyrus.answers / "answer.csv").symlink_to(tmp_path / "elsewhere.csv")
+    try:
+        await papyrus.mailbox_until(lambda s: s["position"] and s["position"]["in_the_way"])
+        for decision in ((), ("dismiss",), ()):  # which is about messages
+            code, out, _ = await promisekeeper("mailbox", papyrus.supplier_id, *decision)
+            assert code == 1 and "'answer.csv' is a link" in out, decision
+        await eventually(partial(_indexed, shop.client, papyrus.mailbox.id), papyrus.mailbox.describe)
+        code, out, _ = await promisekeeper("mailbox")
+        assert code == 1 and "'answer.csv' is a link" in out
+        code, out, _ = await promisekeeper("mailbox", "--json")
+        (told,) = [one for one in json.loads(out) if one["supplier_id"] == papyrus.supplier_id]
+        assert code == 1 and "'answer.csv' is a link" in told["in_the_way"][0]
+        (papyrus.answers / "answer.csv").unlink()
+        await papyrus.mailbox_until(lambda s: not s["position"]["in_the_way"])
+        code, out, err = await promisekeeper("mailbox", papyrus.supplier_id)
+        assert (code, "in the way" in out) == (0, False), err
+    finally:
+        await papyrus.mailbox.terminate()
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    code, out, err = await promisekeeper("mailbox")
+    assert code == 2 and papyrus.supplier_id in out, "what the books say is shown all the same"
+    assert "what stands in the way of documents is not known: no Temporal server answers" in " ".join(err.split())
+
+
+async def _indexed(client: Client, workflow_id: str) -> int | None:
+    """Whether Temporal's index knows that it needs a person, which follows a moment later."""
+    return (await client.count_workflows(f"WorkflowId = '{workflow_id}' AND NeedsAttention = true")).count or None

@@ -216,11 +216,11 @@ async def killed_world(
 
 
 def _behind(gate: threading.Event, part: Part) -> Part:
-    """The part, started only while its gate is open, and with the patience that a busy machine needs."""
+    """The part, started only while its gate is open."""
 
     def prepare() -> None:
         gate.wait()
         if part.prepare is not None:
             part.prepare()
 
-    return replace(part, prepare=prepare, start_within=300)
+    return replace(part, prepare=prepare)

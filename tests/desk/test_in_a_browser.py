@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from cli.queries import SAVED, link
 from domain.backorder_position import CancelledBy, NoticeKind, ParcelState
 from domain.orders import Address
-from tests.desk.pages import Pictures, WorkflowList
+from tests.desk.pages import Pictures, WorkflowList, follow
 from tests.desk.world import WITHOUT_SUPPLIER, Desk
 from tests.docs.readme import ROOT
 from tests.patience import PATIENCE
@@ -108,7 +108,7 @@ async def test_every_query_for_operators_is_taken_by_the_ui_as_a_link(desk: Desk
     assert len(set(printed) - set(on_the_page)) == len(printed) - len(on_the_page)  # those with something to fill in
     for to in (*printed, to_one):
         async with page.expect_response(lambda answer: "/api/v1/namespaces/default/workflows?" in answer.url) as asked:
-            await page.goto(f"{desk.ui}/{to}")
+            await follow(page, f"{desk.ui}/{to}")
         answer = await asked.value
         assert answer.ok, await answer.text()
         assert parse_qs(urlsplit(answer.url).query)["query"] == parse_qs(urlsplit(to).query)["query"]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -140,8 +140,7 @@ async def open_desk(folder: Path, free_port: Callable[[], int]) -> AsyncIterator
     where = outside_of(settings)
     async with AsyncExitStack() as end:
         end.enter_context(sole_owner(stack.folder))
-        parts = [replace(part, start_within=300) for part in stack.parts]  # other tests may have the machine
-        supervisor = Supervisor(stack.folder, parts, print)
+        supervisor = Supervisor(stack.folder, stack.parts, print)
         end.push_async_callback(supervisor.stop)
         await supervisor.start()
         ledger = await end.enter_async_context(await Ledger.open(stack.ledger_dsn, size=2))

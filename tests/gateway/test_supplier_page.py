@@ -115,7 +115,11 @@ async def test_what_does_not_add_up_is_shown_where_it_was_typed_and_nothing_is_k
         ({"now-1": "1,000"}, "Line 1: write a number such as 12"),
         ({"now-1": "-3", "later-1": "13"}, "Line 1: write a number such as 12"),
         ({"now-on-2": "4.12.2026"}, "Line 2: write the date as year, month and day"),
-        ({"now-on-2": "2020-01-01"}, "Line 2: 2020-01-01 is before the order"),
+        (
+            {"now-on-2": "2020-01-01"},
+            f"Line 2: 2020-01-01 is before the order, or years away; write a day from {later(-1)} ",
+        ),
+        ({"now-on-2": "9999-12-31"}, "Line 2: 9999-12-31 is not a day of the years 2000 to 2099"),
         ({"later-on-1": later(9)}, "say how many come on"),
         ({"order_no": "x" * 201}, "Your order number: write at most 200 characters"),
         ({"now-1": ""}, "say how many of the 10 you deliver"),
@@ -334,6 +338,8 @@ async def test_hostile_forms_are_refused_and_change_nothing(mailing: MailedShop,
         "a line too few": 409,
         "another quantity": 409,
     }
+    unknown = await browser.post(order.page, content=httpx.QueryParams(confirm | {"do": "steal"}).__str__().encode())
+    assert (unknown.status_code, "We do not understand this form" in unknown.text) == (422, True)
     assert (await browser.post(order.page, content=b"a" * 1_100_000)).status_code == 413
     elsewhere = await browser.post(order.page, data=confirm, headers={"Sec-Fetch-Site": "cross-site"})
     assert (elsewhere.status_code, "open the link in our mail" in elsewhere.text) == (409, True)

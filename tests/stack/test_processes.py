@@ -65,10 +65,26 @@ async def test_a_part_that_does_not_start_fails_with_its_last_words(tmp_path: Pa
 async def test_a_part_that_is_never_ready_is_stopped_and_named(tmp_path: Path) -> None:
     slow = replace(child("snail", "import time; time.sleep(3600)", ready_file=tmp_path / "never"), start_within=0.2)
     supervisor = Supervisor(tmp_path, [slow], tell=print)
-    with pytest.raises(PartFailedError, match="snail was not ready"):
+    with pytest.raises(PartFailedError, match=r"snail was not ready.* run the same again: it goes on from here"):
         await supervisor.start()
     assert Records(tmp_path / "run").all() == []
     await supervisor.stop()
+
+
+async def test_a_part_that_starts_slowly_is_waited_for_and_that_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    here = tmp_path / "here"
+
+    def tell(line: str) -> None:
+        told.append(line)
+        here.touch()  # it becomes ready once its slowness was told
+
+    slow = child("snail", "import time; time.sleep(3600)", ready_file=here)
+    supervisor = Supervisor(tmp_path, [slow], tell, tell_every=0.1)
+    await supervisor.start()
+    await supervisor.stop()
+    (line,) = told
+    assert line.startswith("still waiting for snail, which runs and is not ready after ")
 
 
 async def test_a_part_that_keeps_dying_ends_the_run_with_its_last_words(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,7 +90,7 @@ async def demo(folder: Path, unused_tcp_port_factory: Callable[[], int]) -> Asyn
     stack = Stack(settings, sold, {supplier.supplier_id: quick for supplier in sold.suppliers})
     async with AsyncExitStack() as end:
         end.enter_context(sole_owner(stack.folder))
-        supervisor = Supervisor(stack.folder, [replace(part, start_within=300) for part in stack.parts], print)
+        supervisor = Supervisor(stack.folder, stack.parts, print)
         end.push_async_callback(supervisor.stop)
         await supervisor.start()
         watching = asyncio.create_task(supervisor.watch())

@@ -19,11 +19,11 @@ from connectors.suppliers.csv.profile import CsvPartner
 from connectors.suppliers.csv.tables import Row, rows
 from connectors.suppliers.csv.values import BALANCES, PURPOSES, STATUSES, YES, read_day, read_number
 from connectors.suppliers.interface import Decoded
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.plain_values import (
     MOST_EVENTS,
     MOST_MONEY,
     MOST_UNITS,
-    Issues,
     Units,
     line_number,
     name,
@@ -123,7 +123,7 @@ class _Answers:
         whole: list[Row] = []
         for row in of_one:
             ref = _line(row)
-            if ref is None and any(row[column] for column in ("line_no", "sku", "supplier_sku", "quantity")):
+            if ref is None and any(row[column] for column in ("line_no", "sku", "supplier_sku", "item", "quantity")):
                 self._ask(po_number, row, "answers for a line, and names none that can be read")
             elif ref is None:
                 whole.append(row)
@@ -285,7 +285,9 @@ class _Answers:
 
 
 def _line(row: Row) -> LineRef | None:
+    """What names the line. Of an item that does not say whose number it is, ours is meant if nothing else is said."""
     line_no, sku, supplier_sku = line_number(row["line_no"]), name(row["sku"]), name(row["supplier_sku"])
     if line_no is None and sku is None and supplier_sku is None:
-        return None
+        item = name(row["item"])
+        return LineRef(sku=item) if item else None
     return LineRef(line_no=line_no, sku=sku, supplier_sku=supplier_sku)

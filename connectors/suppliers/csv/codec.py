@@ -19,7 +19,7 @@ from connectors.suppliers.interface import (
     Request,
     WireIds,
 )
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 
 

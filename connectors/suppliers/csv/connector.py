@@ -12,7 +12,7 @@ from connectors.suppliers.csv.profile import CsvPartner
 from connectors.suppliers.csv.tables import rows
 from connectors.suppliers.documents import DocumentConnector
 from connectors.suppliers.interface import Grade, Manifest
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.suppliers.transports.configuration import UNUSED, TransportConfig, open_transport
 
 

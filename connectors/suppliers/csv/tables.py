@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.profile import CsvPartner, Delimiter, Encoding
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 
 LARGEST_MESSAGE = 5_000_000
@@ -28,50 +28,47 @@ MOST_CELLS = 1_000
 TITLES = 10
 """Rows above the header that are tolerated."""
 
-ALIASES = {
-    "po": "po_number",
-    "po_no": "po_number",
-    "order": "po_number",
-    "order_no": "po_number",
-    "order_number": "po_number",
-    "order_id": "po_number",
-    "purchase_order": "po_number",
-    "purchase_order_number": "po_number",
-    "document_type": "type",
-    "line": "line_no",
-    "line_number": "line_no",
-    "pos": "line_no",
-    "position": "line_no",
-    "buyer_sku": "sku",
-    "supplier_item": "supplier_sku",
-    "vendor_sku": "supplier_sku",
-    "vendor_item": "supplier_sku",
-    "qty": "quantity",
-    "shipped": "quantity",
-    "shipped_quantity": "quantity",
-    "confirmed_quantity": "quantity",
-    "uom": "unit",
-    "unit_of_measure": "unit",
-    "price": "unit_price",
-    "ship_date": "ship_on",
-    "delivery_date": "deliver_on",
-    "promised_date": "deliver_on",
-    "eta": "deliver_on",
-    "sales_order": "supplier_order_no",
-    "supplier_order_number": "supplier_order_no",
-    "comment": "reason",
-    "remark": "reason",
-    "shipment": "shipment_id",
-    "asn": "shipment_id",
-    "asn_number": "shipment_id",
-    "delivery_note": "shipment_id",
-    "tracking_number": "tracking",
-    "receipt": "receipt_id",
-    "received": "good",
-}
-"""Header names that partners use, and ours."""
+_THINGS = ("sku", "item", "article", "part", "product", "material")
 
-SURER = frozenset({"confirmed_quantity", "shipped_quantity", "shipped", "promised_date", "eta"})
+ALIASES = {
+    **dict.fromkeys(("po", "p_o", "order", "order_id", "purchase_order", "customer_po", "customer_order"), "po_number"),
+    **dict.fromkeys(
+        ("your_order", "your_po", "buyer_order", "buyer_po", "order_reference", "po_reference"), "po_number"
+    ),
+    "document_type": "type",
+    **dict.fromkeys(("line", "pos", "position", "po_line", "order_line"), "line_no"),
+    **{f"{whose}_{thing}": "sku" for whose in ("buyer", "customer", "your") for thing in _THINGS},
+    **{f"{whose}_{thing}": "supplier_sku" for whose in ("supplier", "vendor", "our") for thing in _THINGS},
+    **dict.fromkeys((*_THINGS[1:], *(f"{thing}_code" for thing in _THINGS[1:])), "item"),
+    **dict.fromkeys(("shipped", "shipped_quantity", "quantity_shipped"), "quantity"),
+    **dict.fromkeys(("confirmed", "confirmed_quantity", "quantity_confirmed"), "quantity"),
+    **dict.fromkeys(("accepted_quantity", "quantity_accepted"), "quantity"),
+    **dict.fromkeys(("ordered", "ordered_quantity", "quantity_ordered", "order_quantity"), "quantity_before"),
+    **dict.fromkeys(("uom", "unit_of_measure"), "unit"),
+    **dict.fromkeys(("price", "net_price", "price_each", "confirmed_price"), "unit_price"),
+    **dict.fromkeys(("ship_date", "shipping_date", "shipped_date", "dispatch_date", "despatch_date"), "ship_on"),
+    **dict.fromkeys(("estimated_ship_date", "etd"), "ship_on"),
+    **dict.fromkeys(("delivery_date", "arrival_date", "eta"), "deliver_on"),
+    **dict.fromkeys(("promise_date", "promised_date", "promised_delivery_date"), "deliver_on"),
+    **dict.fromkeys(("confirmed_date", "confirmed_delivery_date", "estimated_delivery_date"), "deliver_on"),
+    **dict.fromkeys(("requested_date", "requested_delivery_date", "requested_delivery"), "wanted_on"),
+    **dict.fromkeys(("sales_order", "supplier_order", "vendor_order", "our_order"), "supplier_order_no"),
+    "line_status": "status",
+    **dict.fromkeys(("comment", "comments", "remark", "remarks", "note", "notes"), "reason"),
+    **dict.fromkeys(("shipment", "asn", "delivery_note", "packing_slip"), "shipment_id"),
+    "receipt": "receipt_id",
+    **dict.fromkeys(("received", "received_quantity", "quantity_received"), "good"),
+}
+"""Header names that partners use, folded, and ours."""
+
+SURER = frozenset(
+    {
+        *(f"{said}_quantity" for said in ("confirmed", "shipped", "accepted")),
+        *(f"quantity_{said}" for said in ("confirmed", "shipped", "accepted")),
+        *("confirmed", "shipped", "eta", "etd", "promise_date", "promised_date", "promised_delivery_date"),
+        *("confirmed_date", "confirmed_delivery_date", "estimated_delivery_date"),
+    }
+)
 """Names by which the supplier speaks: beside one of them, another column of that meaning repeats what we said."""
 
 ORDERED = {"quantity": "quantity_before", "deliver_on": "wanted_on"}
@@ -79,7 +76,8 @@ ORDERED = {"quantity": "quantity_before", "deliver_on": "wanted_on"}
 
 COLUMNS = frozenset(
     {
-        *ALIASES.values(),
+        *(column for column in ALIASES.values() if column not in ORDERED.values()),
+        "tracking",
         "revision",
         "buyer",
         "supplier",
@@ -100,6 +98,7 @@ OURS_ONLY = frozenset({"currency", "terms", "ordered_on", "description", "quanti
 """Columns of our orders that a partner may leave in its answer, and nobody reads."""
 
 _APART = re.compile(r"[\s_\-./#:]+")
+_SAME_WORD = {"qty": "quantity", "number": "no", "nr": "no", "num": "no"}
 
 
 @dataclass(frozen=True)
@@ -200,13 +199,21 @@ def _columns(header: list[str], partner: CsvPartner) -> list[str]:
         said = cell.strip().strip("\ufeff'").casefold()
         plain = _APART.sub("_", said).strip("_")
         agreed = partner.columns.get(said) or partner.columns.get(plain)
-        columns.append(agreed or ALIASES.get(plain, plain))
-        theirs.append(bool(agreed) or plain in SURER)
+        folded = _folded(plain)
+        columns.append(agreed or ALIASES.get(folded, folded))
+        theirs.append(bool(agreed) or folded in SURER)
     sure = {column for column, answers in zip(columns, theirs, strict=True) if answers}
     return [
         ORDERED.get(column, column) if column in sure and not answers else column
         for column, answers in zip(columns, theirs, strict=True)
     ]
+
+
+def _folded(plain: str) -> str:
+    """A header's name in the words of `ALIASES`: `order_number` and `order_nr` are the order, `conf_qty` a quantity."""
+    if plain in COLUMNS or plain in OURS_ONLY:
+        return plain
+    return "_".join(_SAME_WORD.get(word, word) for word in plain.split("_")).removesuffix("_no")
 
 
 def _is_header(columns: list[str]) -> bool:

@@ -20,7 +20,8 @@ from connectors.suppliers.cxml.documents import Element, attribute, child, child
 from connectors.suppliers.cxml.payload_ids import Referred
 from connectors.suppliers.cxml.profile import CxmlPartner, RevisionRejected
 from connectors.suppliers.cxml.references import nameless, order_meant
-from connectors.suppliers.plain_values import Issues, name
+from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import name
 from connectors.words import plain_words
 from domain.supplier_events import ChangeAck, ChangeVerdict, Hint, OrderAck, SupplierEvent, Unmatched
 

@@ -7,16 +7,8 @@ from decimal import Decimal
 from connectors.suppliers.cxml.documents import Element, attribute, child, children, text
 from connectors.suppliers.cxml.profile import CxmlPartner, UnsaidRest
 from connectors.suppliers.cxml.references import line_meant
-from connectors.suppliers.plain_values import (
-    MOST_MONEY,
-    MOST_UNITS,
-    Issues,
-    Units,
-    iso_day,
-    name,
-    number,
-    promised_day,
-)
+from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import MOST_MONEY, MOST_UNITS, Units, iso_day, name, number, promised_day
 from connectors.words import plain_words
 from domain.supplier_events import AckLine, LineRef, Split, SplitStatus
 

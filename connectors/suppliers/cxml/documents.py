@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, cast
 from lxml import etree
 
 from connectors.errors import Undecodable
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 
 LARGEST_MESSAGE = 5_000_000

@@ -15,7 +15,7 @@ from connectors.suppliers.cxml.ship_notices import ship_notice_events
 from connectors.suppliers.cxml.status_updates import status_update_events
 from connectors.suppliers.interface import Decoded, Inward, Reply, WireIds
 from connectors.suppliers.plain_values import MOST_EVENTS, name
-from connectors.words import plain_words
+from connectors.words import ASTRAY, plain_words
 from domain.supplier_events import SupplierEvent
 
 _PROFILE_REQUEST = "ProfileRequest"
@@ -72,6 +72,8 @@ def _events(document: Document, asked: Element, payload: str | None, partner: Cx
             return status_update_events(asked, partner, document.issues)
         case "ProfileRequest":
             return ()
+        case "OrderRequest":
+            raise Undecodable(f"the request OrderRequest {ASTRAY}")
         case other:
             raise Undecodable(plain_words(f"the request {other} is {_UNREAD}"))
 

@@ -3,7 +3,8 @@
 from connectors.suppliers.cxml.documents import Element, attribute, child, text
 from connectors.suppliers.cxml.payload_ids import Referred, referred
 from connectors.suppliers.cxml.profile import CxmlPartner
-from connectors.suppliers.plain_values import Issues, line_number, name
+from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import line_number, name
 from domain.supplier_events import LineRef, Unmatched
 
 

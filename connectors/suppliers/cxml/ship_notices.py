@@ -8,7 +8,8 @@ portion without items ("the entire referenced order is included"), since a notic
 from connectors.suppliers.cxml.documents import Element, attribute, child, children, text
 from connectors.suppliers.cxml.profile import CxmlPartner
 from connectors.suppliers.cxml.references import line_meant, nameless, order_meant
-from connectors.suppliers.plain_values import MOST_UNITS, Issues, Units, iso_day, name, number, promised_day
+from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import MOST_UNITS, Units, iso_day, name, number, promised_day
 from connectors.words import plain_words
 from domain.supplier_events import Balance, Hint, NoticeLine, NoticePurpose, ShipNotice, SupplierEvent, Unmatched
 

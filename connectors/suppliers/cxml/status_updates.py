@@ -7,7 +7,7 @@ the network took it from us: an incident.
 from connectors.suppliers.cxml.documents import Element, attribute, child, text
 from connectors.suppliers.cxml.payload_ids import referred
 from connectors.suppliers.cxml.profile import CxmlPartner
-from connectors.suppliers.plain_values import Issues
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 from domain.supplier_events import Hint, SupplierEvent, Unmatched
 

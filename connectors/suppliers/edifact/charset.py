@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from connectors.errors import Refused
-from connectors.suppliers.edifact.issues import Issues
+from connectors.suppliers.issues import Issues
 
 _CODECS = {
     "UNOA": "ascii",
@@ -37,7 +37,7 @@ def read_text(body: bytes, issues: Issues) -> str:
     """A document's text by the set that UNB declares; if that cannot be, by the one that fits, with an issue."""
     marked = body.startswith(_BOM)
     if marked:
-        issues.note("the file starts with a byte-order mark")
+        issues.add("the file starts with a byte-order mark")
         body = body[len(_BOM) :]
     if body.isascii():
         return body.decode("ascii")
@@ -53,9 +53,9 @@ def read_text(body: bytes, issues: Issues) -> str:
         except UnicodeDecodeError:
             continue
         if attempt != codec:
-            issues.note(f"the interchange declares {declared}, and is written in {attempt}")
+            issues.add(f"the interchange declares {declared}, and is written in {attempt}")
         return text
-    issues.note(f"the interchange declares {declared}, and holds bytes that it does not have; read as Latin-1")
+    issues.add(f"the interchange declares {declared}, and holds bytes that it does not have; read as Latin-1")
     return body.decode("iso8859-1")
 
 

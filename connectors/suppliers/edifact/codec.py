@@ -11,7 +11,6 @@ from connectors.suppliers.edifact.interchange import (
     first_header,
     read_interchanges,
 )
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.notices import read_notice, read_receipt
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.edifact.responses import read_response
@@ -31,6 +30,7 @@ from connectors.suppliers.interface import (
     Request,
     WireIds,
 )
+from connectors.suppliers.issues import Issues
 from connectors.words import LONGEST_NAME, plain_words
 from domain.supplier_events import SupplierEvent
 
@@ -80,11 +80,11 @@ class EdifactCodec:
         events: list[SupplierEvent] = []
         for one in found:
             if wrong := self._misdirected(one):
-                issues.note(wrong)
+                issues.add(wrong)
             for n, inner in enumerate(one.messages, 1):
                 called = plain_words(f"{one.sender.id}/{one.reference}/{inner.reference or n}")[:LONGEST_NAME]
                 events += self._read(inner, called, issues)
-        return Decoded(dedupe_key=dedupe_key(found, message.body, issues), events=tuple(events), issues=issues.lines())
+        return Decoded(dedupe_key=dedupe_key(found, message.body, issues), events=tuple(events), issues=issues.told())
 
     def addressed(self, message: Inward) -> None:
         """Check that a document is from this partner, for us, and no test unless tests are set.

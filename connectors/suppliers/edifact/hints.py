@@ -1,10 +1,10 @@
 """Messages that move nothing: invoices, stock and status reports, and whatever else a partner sends."""
 
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import reference
 from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import free_text, name
-from connectors.words import plain_words
+from connectors.suppliers.issues import Issues
+from connectors.words import ASTRAY, plain_words
 from domain.supplier_events import Hint, SupplierEvent, Unmatched
 
 _WHAT = {
@@ -31,10 +31,10 @@ def read_hint(kind: str, segments: Body, issues: Issues) -> list[SupplierEvent]:
         what = f"{said}: their system reports an error. {free_text(segments)}"
         return [Unmatched(po_number=number or None, what=plain_words(what))]
     if kind in _ORDERS_US:
-        return [Unmatched(what=plain_words(f"{said} orders something from us: it went astray. Tell them."))]
+        return [Unmatched(what=plain_words(f"{said} {ASTRAY}. Tell them."))]
     known = _WHAT.get(kind)
     if known is None:
-        issues.note(f"messages of type {kind or 'none'} are not read")
+        issues.add(f"messages of type {kind or 'none'} are not read")
         return [Hint(po_number=number or None, what=plain_words(f"sent {said}, which is not read"))]
     details = "; ".join(filter(None, (_total(segments), *_status(segments), free_text(segments))))
     return [Hint(po_number=number or None, what=plain_words(f"sent {known} ({said}). {details}"))]

@@ -6,8 +6,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from connectors.errors import Undecodable
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Body, Segment, read_segments
+from connectors.suppliers.issues import Issues
 from connectors.words import LONGEST_NAME, plain_words
 
 MOST_MESSAGES = 1000
@@ -56,10 +56,10 @@ def read_interchanges(body: bytes, issues: Issues) -> list[Interchange]:
     found: list[Interchange] = []
     segments, ends = read_segments(body, issues)
     if not ends:
-        issues.note("the last segment does not end: the document may be cut off")
+        issues.add("the last segment does not end: the document may be cut off")
     starts = [n for n, tag in enumerate(segments.tags) if tag == "UNB"]
     if len(starts) > 1:
-        issues.note(f"the document holds {len(starts)} interchanges; all are read")
+        issues.add(f"the document holds {len(starts)} interchanges; all are read")
     for start, end in zip(starts, [*starts[1:], len(segments)], strict=True):
         found.append(_interchange(segments[start], segments.part(start + 1, end), issues))
     messages = sum(len(interchange.messages) for interchange in found)
@@ -85,7 +85,7 @@ def dedupe_key(interchanges: Sequence[Interchange], body: bytes, issues: Issues)
     count every interchange as number 1, and send several in a minute.
     """
     if not any(interchange.reference for interchange in interchanges):
-        issues.note("UNB has no reference: the document is recognised by its bytes only")
+        issues.add("UNB has no reference: the document is recognised by its bytes only")
         return f"sha256/{hashlib.sha256(body).hexdigest()}"
     parts = [
         "/".join((*one.sender, one.prepared, one.reference, *(message.reference for message in one.messages)))
@@ -103,7 +103,7 @@ def _interchange(unb: Segment, segments: Body, issues: Issues) -> Interchange:
     reference = unb.part(5)
     messages = list(_messages(segments, issues))
     if "UNZ" not in segments.tags:
-        issues.note("the interchange has no UNZ: it may be cut off")
+        issues.add("the interchange has no UNZ: it may be cut off")
     else:
         trailer, groups = segments[segments.tags.index("UNZ")], segments.tags.count("UNG")
         _check_count(trailer, groups or len(messages), "groups" if groups else "messages", issues)
@@ -128,13 +128,13 @@ def _messages(segments: Body, issues: Issues) -> Iterator[Message]:
         match tag:
             case "UNH":
                 if header is not None:
-                    issues.note(f"message {header.part(1)} has no UNT")
+                    issues.add(f"message {header.part(1)} has no UNT")
                     yield _message(header, segments.only(inside), issues)
                 header, inside = segments[n], []
                 in_group += 1
             case "UNT":
                 if header is None:
-                    issues.note("a UNT stands outside a message")
+                    issues.add("a UNT stands outside a message")
                     continue
                 _check_count(segments[n], len(inside) + 2, "segments", issues)
                 _check_reference(segments[n], header.part(1), "UNH", issues)
@@ -151,16 +151,16 @@ def _messages(segments: Body, issues: Issues) -> Iterator[Message]:
             case _ if header is not None:
                 inside.append(n)
             case _:
-                issues.note(f"a segment {tag[:10]!r} stands outside a message")
+                issues.add(f"a segment {tag[:10]!r} stands outside a message")
     if header is not None:
-        issues.note(f"message {header.part(1)} has no UNT: it may be cut off")
+        issues.add(f"message {header.part(1)} has no UNT: it may be cut off")
         yield _message(header, segments.only(inside), issues)
 
 
 def _message(header: Segment, inside: Body, issues: Issues) -> Message:
     kind = header.part(2).upper()
     if not kind:
-        issues.note("a message does not say of which type it is (UNH)")
+        issues.add("a message does not say of which type it is (UNH)")
     return Message(
         reference=header.part(1),
         kind=kind,
@@ -172,9 +172,9 @@ def _message(header: Segment, inside: Body, issues: Issues) -> Message:
 def _check_count(trailer: Segment, counted: int, of_what: str, issues: Issues) -> None:
     said = trailer.part(1)
     if said.lstrip("0") != str(counted):
-        issues.note(f"{trailer.tag} says {said or 'nothing'}, and there are {counted} {of_what}")
+        issues.add(f"{trailer.tag} says {said or 'nothing'}, and there are {counted} {of_what}")
 
 
 def _check_reference(trailer: Segment, reference: str, header: str, issues: Issues) -> None:
     if trailer.part(2) != reference:
-        issues.note(f"{trailer.tag} ends {trailer.part(2) or 'nothing'}, and {header} began {reference or 'nothing'}")
+        issues.add(f"{trailer.tag} ends {trailer.part(2) or 'nothing'}, and {header} began {reference or 'nothing'}")

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import line_number, name
+from connectors.suppliers.issues import Issues
 from domain.supplier_events import LineRef
 
 POTENTIAL, SUBSTITUTED_BY, SUBSTITUTE_FOR = "2", "3", "4"
@@ -46,7 +46,7 @@ def is_sub_line(lin: Segment, issues: Issues) -> bool:
     """Whether it is a part of another line (C829), such as of a set; its own number may be that of a line of ours."""
     if lin.part(4) != "1":
         return False
-    issues.note(f"LIN {lin.part(1)} is a part of line {lin.part(4, 2) or '?'}, and is left out")
+    issues.add(f"LIN {lin.part(1)} is a part of line {lin.part(4, 2) or '?'}, and is left out")
     return True
 
 
@@ -79,7 +79,7 @@ def line_ref(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) 
     sku = name(ours, "our item number on a line", issues)
     supplier_sku = name(theirs, "the supplier's item number on a line", issues)
     if number is None and not sku and not supplier_sku:
-        issues.note(f"LIN {block[0].part(1) or 'without a number'} names no line or item of ours")
+        issues.add(f"LIN {block[0].part(1) or 'without a number'} names no line or item of ours")
     return LineRef(line_no=number, sku=sku or None, supplier_sku=supplier_sku or None)
 
 

@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import is_sub_line, line_ref, reference
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import day, name, quantity
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 from domain.supplier_events import (
     Balance,
@@ -64,11 +64,11 @@ def read_notice(segments: Body, message: str, partner: EdifactPartner, issues: I
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
     shipment = name(bgm.part(2), "the number of the DESADV", issues)
     if not shipment:
-        issues.note("the DESADV has no number; a repeat in another envelope will not be recognised")
+        issues.add("the DESADV has no number; a repeat in another envelope will not be recognised")
         shipment = message
     purpose = _PURPOSES.get(bgm.part(3))
     if purpose is None:
-        issues.note(f"the DESADV has function {bgm.part(3)}; it is read as a new one")
+        issues.add(f"the DESADV has function {bgm.part(3)}; it is read as a new one")
         purpose = NoticePurpose.ORIGINAL
     of_header = {one.part(1, 2): None for one in header if one.tag == "RFF" and one.part(1) == "ON" and one.part(1, 2)}
     only = next(iter(of_header)) if len(of_header) == 1 else ""
@@ -165,7 +165,7 @@ def _line(
     units = _quantities(block, (*DESPATCHED, *partner.backordered_quantities), partner, issues)
     shipped = next((units[code] for code in DESPATCHED if code in units), None)
     if shipped is None:
-        issues.note(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12)")
+        issues.add(f"LIN {block[0].part(1)} of the DESADV states no quantity despatched (12)")
         return None
     return NoticeLine(
         line=line_ref(block, partner, issues),
@@ -181,7 +181,7 @@ def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues)
     if good is None and _TAKEN not in units and (arrived := units.get(_ARRIVED)) is not None and bad is not None:
         good = max(arrived - bad, Decimal(0))
     if good is None or bad is None:
-        issues.note(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48)")
+        issues.add(f"LIN {block[0].part(1)} of the RECADV states no quantity received (194 or 48)")
         return None
     return ReceivedLine(line=line_ref(block, partner, issues), good=good, damaged=bad)
 

@@ -12,11 +12,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.lines import Blocks, blocks, line_ref, reference, substitute
 from connectors.suppliers.edifact.partner import EdifactPartner, LineMeaning, Meaning
 from connectors.suppliers.edifact.syntax import Body, Segment
 from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 from domain.supplier_events import (
     AS_IT_STANDS,
@@ -167,7 +167,7 @@ def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> li
             OrderAck(po_number=number, revision=AS_IT_STANDS, accepted=False, supplier_order_no=theirs, reason=reason)
         ]
     if meaning is Meaning.ACCEPTED and any(one.meaning is LineMeaning.REFUSED for one in read):
-        issues.note("the ORDRSP accepts the order and refuses lines of it; the lines count")
+        issues.add("the ORDRSP accepts the order and refuses lines of it; the lines count")
     answers = tuple(one.answer for one in read if one.says_something)
     unreadable = [one.name for one in read if one.unreadable]
     events: list[SupplierEvent] = []
@@ -190,7 +190,7 @@ def _order(header: Sequence[Segment], lines: Blocks, issues: Issues) -> tuple[st
         of_lines = {found for block in lines if (found := reference(block, "ON"))}
         named = of_lines.pop() if len(of_lines) == 1 else ""
         if of_lines:
-            issues.note("the ORDRSP names several orders, and none in its header")
+            issues.add("the ORDRSP names several orders, and none in its header")
             named = ""
     for segment in header:
         if segment.tag == "RFF" and segment.part(1) in _CHANGE_REFERENCES:
@@ -228,9 +228,7 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     action = block[0].part(2)
     meaning = partner.line_action(action)
     if action and meaning is None:
-        issues.note(
-            f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count"
-        )
+        issues.add(f"LIN {block[0].part(1)} has action {action}, which the profile does not know; its quantities count")
     _note_left_out(block, partner, issues)
     parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
@@ -240,7 +238,7 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     said = _Said(unit_price, plain_words(free_text(block)), substitute(block, issues))
     splits = tuple(said.split(part) for part in _stated(meaning, parts, dates, partner))
     if not splits and meaning is LineMeaning.BY_QUANTITY and not unreadable:
-        issues.note(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
+        issues.add(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")
     whole = _NO_DATES
     if not splits and not unreadable:
         whole = next((part.dates for part in parts if part.dates), _NO_DATES).otherwise(dates)
@@ -297,7 +295,7 @@ def _note_left_out(block: Sequence[Segment], partner: EdifactPartner, issues: Is
         if not any(one.part(1) in known for one in stated):
             for one in stated:
                 said = f"{tag}+{one.part(1)}:{one.part(1, 2)}"
-                issues.note(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it {says}")
+                issues.add(f"LIN {block[0].part(1)}: {said} is left out: the profile does not know what it {says}")
 
 
 def _dates(segments: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> _Dates:

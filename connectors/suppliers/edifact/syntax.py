@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.charset import read_text
-from connectors.suppliers.edifact.issues import Issues
+from connectors.suppliers.issues import Issues
 
 LARGEST_MESSAGE = 10_000_000
 """Bytes of a document; more is not read. An ORDRSP of 10,000 lines has about two million."""
@@ -129,7 +129,7 @@ def read_segments(body: bytes, issues: Issues) -> Segments:
     if not text.startswith("UNB"):
         raise Undecodable("the document does not start with UNA or UNB: it is no EDIFACT interchange")
     if delimiters.terminator not in text and "\n" in text:
-        issues.note(f"no segment ends with {delimiters.terminator!r}; each line is taken for one")
+        issues.add(f"no segment ends with {delimiters.terminator!r}; each line is taken for one")
         delimiters = delimiters._replace(terminator="\n")
     if text.count(delimiters.terminator) > MOST_SEGMENTS:
         raise Undecodable(f"the document has more than {MOST_SEGMENTS} segments")
@@ -161,7 +161,7 @@ def _texts(text: str, delimiters: Delimiters, issues: Issues) -> Iterator[str]:
     for piece in _split(text, terminator, release) if released else text.split(terminator):
         segment = piece.strip()
         if "\n" in segment or "\r" in segment:
-            issues.note("lines are broken within segments; they are joined")
+            issues.add("lines are broken within segments; they are joined")
             segment = _BREAKS.sub("", segment)
         if segment:
             yield segment

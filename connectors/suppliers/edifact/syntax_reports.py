@@ -6,8 +6,8 @@ Ours is found again by the reference in UCI, which is the document's control num
 from collections.abc import Iterator, Sequence
 
 from connectors.suppliers.edifact.interchange import Interchange, Message
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Body, written
+from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 from domain.supplier_events import SupplierEvent, SyntaxAck, Unmatched
 
@@ -59,7 +59,7 @@ def read_report(segments: Body, issues: Issues) -> list[SupplierEvent]:
         ]
     verdicts = [segment.part(4 if segment.tag == "UCI" else 3) for segment in segments if segment.tag in {"UCI", "UCM"}]
     if unknown := [verdict for verdict in verdicts if verdict not in {REJECTED, ACKNOWLEDGED, RECEIVED}]:
-        issues.note(f"the CONTRL has action {unknown[0] or 'none'}; it is taken for a refusal")
+        issues.add(f"the CONTRL has action {unknown[0] or 'none'}; it is taken for a refusal")
     errors = list(_errors(segments))
     accepted = all(verdict in {ACKNOWLEDGED, RECEIVED} for verdict in verdicts)
     told = "; ".join(f"{place}: {_ERRORS.get(code, f'error {code}')}" for place, code in errors)

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Segment
+from connectors.suppliers.issues import Issues
 from connectors.words import LONGEST_NAME
 
 MOST_UNITS = Decimal(10_000_000)
@@ -62,10 +62,10 @@ def quantity(segment: Segment, units: Container[str], issues: Issues) -> Decimal
     """
     stated, unit = number(segment.part(1, 2)), segment.part(1, 3)
     if stated is None or stated > MOST_UNITS:
-        issues.note(f"QTY+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no quantity that can be believed")
+        issues.add(f"QTY+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no quantity that can be believed")
         return None
     if unit and unit not in units:
-        issues.note(f"QTY+{segment.part(1)}: {segment.part(1, 2)} is in {unit}, not in the unit of the order")
+        issues.add(f"QTY+{segment.part(1)}: {segment.part(1, 2)} is in {unit}, not in the unit of the order")
         return None
     return stated
 
@@ -75,7 +75,7 @@ def price(segment: Segment, issues: Issues) -> Decimal | None:
     amount = number(segment.part(1, 2))
     basis = number(segment.part(1, 5) or "1")
     if amount is None or amount >= 10**10 or not basis:
-        issues.note(f"PRI+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no price that can be believed")
+        issues.add(f"PRI+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no price that can be believed")
         return None
     return amount if basis == 1 else (amount / basis).quantize(Decimal("0.000001"))
 
@@ -93,7 +93,7 @@ def day(segment: Segment, unknown: Iterable[date], issues: Issues) -> date | Non
         found = _day(value, form)
     except (ValueError, OverflowError, KeyError):
         said = f"{value}:{form}" if form else value
-        issues.note(f"DTM+{segment.part(1)}: {said or 'nothing'} is no date that can be read")
+        issues.add(f"DTM+{segment.part(1)}: {said or 'nothing'} is no date that can be read")
         return None
     return None if found in unknown else found
 
@@ -121,7 +121,7 @@ def _day(value: str, form: str) -> date:
 def name(text: str, what: str, issues: Issues) -> str:
     """The partner's or our name for a thing, or nothing if it is one that no ledger can keep."""
     if len(text) > LONGEST_NAME or not text.isprintable():
-        issues.note(f"{what} is too long or cannot be printed: {text[:50]}")
+        issues.add(f"{what} is too long or cannot be printed: {text[:50]}")
         return ""
     return text
 

@@ -68,14 +68,17 @@ class FormNotRight(Undecodable):
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """The fields of a form, each once. Raises: Undecodable (it is none, or too large)."""
+    """The fields of a form, each once. Raises: Undecodable (it is none of ours, or too large)."""
     if len(body) > LARGEST_FORM:
         raise Undecodable(f"the form is larger than {LARGEST_FORM} bytes")
     try:
         found = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as unreadable:
         raise Undecodable("this is no form, or none of ours") from unreadable
-    return {name: values[0].strip() for name, values in found.items()}
+    typed = {name: values[0].strip() for name, values in found.items()}
+    if typed.get("do") not in _KINDS:
+        raise Undecodable("the form says nothing that an order is answered by")
+    return typed
 
 
 def digest(body: bytes) -> str:
@@ -87,7 +90,7 @@ def events(form: Mapping[str, str], po_number: str, revision: int, key: str) -> 
     """What a form says of a revision of an order.
 
     Args:
-        form: its fields.
+        form: its `fields`.
         po_number: the order that the link is to.
         revision: likewise.
         key: names a shipment that was given no number.
@@ -96,11 +99,8 @@ def events(form: Mapping[str, str], po_number: str, revision: int, key: str) -> 
         FormNotRight: what is typed in it does not add up; each problem says in which field.
         Undecodable: it is no form of ours.
     """
-    read = _KINDS.get(form.get("do", ""))
-    if read is None:
-        raise Undecodable("the form says nothing that an order is answered by")
     reader = _Reader(form)
-    event = read(reader, po_number, revision, key)
+    event = _KINDS[form["do"]](reader, po_number, revision, key)
     if reader.problems:
         raise FormNotRight(reader.problems)
     return (event,)
@@ -146,8 +146,11 @@ class _Reader:
             day = date.fromisoformat(typed)
         except ValueError:
             day = None
-        if day is None or day.year not in _YEARS:
+        if day is None:
             self.wrong(field, f"{what}: write the date as year, month and day, such as 2026-12-04.")
+        elif day.year not in _YEARS:
+            no_date = "; if you do not know the day, leave it empty."
+            self.wrong(field, f"{what}: {day} is not a day of the years 2000 to 2099{no_date}")
         return day
 
     def words(self, field: str, what: str, most: int) -> str:
@@ -195,14 +198,20 @@ def _splits(reader: _Reader, n: int) -> tuple[Split, ...]:
     return tuple(splits)
 
 
+def plain(quantity: Decimal) -> str:
+    """`12`, or `0.5` of a case that came in part."""
+    return format(round(quantity, 3).normalize() if quantity else Decimal(0), "f")
+
+
 def _does_not_add_up(n: int, total: Decimal, asked: Decimal) -> str:
     if not total:
-        return f"Line {n}: say how many of the {asked} you deliver, and how many not."
+        return f"Line {n}: say how many of the {plain(asked)} you deliver, and how many not."
     if total > asked:
-        return f"Line {n}: your numbers make {total}, but only {asked} are ordered. Take {total - asked} off."
+        off = plain(total - asked)
+        return f"Line {n}: your numbers make {plain(total)}, but only {plain(asked)} are ordered. Take {off} off."
     return (
-        f"Line {n}: your numbers make {total}, but {asked} are ordered. Say of the other {asked - total} when they "
-        "come, or that they do not."
+        f"Line {n}: your numbers make {plain(total)}, but {plain(asked)} are ordered. Say of the other "
+        f"{plain(asked - total)} when they come, or that they do not."
     )
 
 
@@ -225,7 +234,7 @@ def _change(reader: _Reader, po_number: str, revision: int, _key: str) -> Suppli
         if not reader.said(f"still-{n}"):
             reader.wrong(f"still-{n}", f"Line {n}: say how many are still to come; 0 if none.")
         elif still > most:
-            reader.wrong(f"still-{n}", f"Line {n}: at most {most} are still to come.")
+            reader.wrong(f"still-{n}", f"Line {n}: at most {plain(most)} are still to come.")
         # an answer in part states the line's total, with what has come
         total = still + reader.shown(f"came-{n}", n)
         lines.append(AckLine(line=LineRef(line_no=n), splits=(Split(status=SplitStatus.ACCEPTED, quantity=total),)))
@@ -244,7 +253,7 @@ def _ship(reader: _Reader, po_number: str, _revision: int, key: str) -> Supplier
     for n in reader.lines:
         shipped, most = reader.quantity(f"shipped-{n}", n), reader.shown(f"most-{n}", n)
         if shipped > most:
-            said = f"Line {n}: only {most} are still to come. If you really sent more, reply to our mail."
+            said = f"Line {n}: only {plain(most)} are still to come. If you really sent more, reply to our mail."
             reader.wrong(f"shipped-{n}", said)
         elif shipped:
             lines.append(NoticeLine(line=LineRef(line_no=n), shipped=shipped, deliver_on=arrives))

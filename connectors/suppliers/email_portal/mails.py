@@ -18,10 +18,8 @@ from email.policy import SMTP
 from email.utils import parseaddr
 from typing import NamedTuple
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from connectors.errors import Refused
-from connectors.messages.rendering import day, message_id
+from connectors.messages.rendering import day, message_id, template_environment
 from connectors.messages.smtp import mail_address
 from connectors.suppliers.email_portal.attachment import order_as_csv
 from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request, WireIds
@@ -268,24 +266,7 @@ def _wrapped(text: str, indent: int) -> str:
     return textwrap.fill(text, 76, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
-def _template_environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("connectors.suppliers.email_portal", "templates"),
-                PackageLoader("connectors.messages", "templates"),  # the look of the customers' mails
-            ]
-        ),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # jinja2 types this table by the filters it ships itself
-    environment.filters["day"] = day
-    environment.filters["wrapped"] = _wrapped  # pyright: ignore[reportArgumentType]
-    return environment
-
-
-_environment = _template_environment()
+# the look is that of the customers' mails
+_environment = template_environment("connectors.suppliers.email_portal", "connectors.messages")
+# jinja2 types this table by the filters it ships itself
+_environment.filters["wrapped"] = _wrapped  # pyright: ignore[reportArgumentType]

@@ -27,8 +27,8 @@ from connectors.suppliers.x12.syntax import Body, Interchange, Issues, Transacti
 from connectors.suppliers.x12.syntax_answers import functional, of_interchange
 from connectors.suppliers.x12.wire import CONTENT_TYPE
 from connectors.suppliers.x12.writing import file_name, written
-from connectors.words import plain_words
-from domain.supplier_events import SupplierEvent
+from connectors.words import ASTRAY, plain_words
+from domain.supplier_events import SupplierEvent, Unmatched
 
 _READERS: dict[str, Callable[[Reading], list[SupplierEvent]]] = {
     "855": order_answer,
@@ -40,6 +40,7 @@ _READERS: dict[str, Callable[[Reading], list[SupplierEvent]]] = {
     "997": functional,
     "999": functional,
 }
+_ORDERS_US = frozenset({"850", "860"})
 
 
 class _Read(NamedTuple):
@@ -163,12 +164,15 @@ class X12Codec:
         return len(interchange.answers)
 
     def _read_set(self, one: TransactionSet, found: _Read, issues: Issues, fallback: str) -> int:
-        """One set. Returns 1 if it is of a kind that we read."""
+        """One set. Returns 1 if it is of a kind that we know."""
         read_set = _READERS.get(one.code)
         if read_set is None:
-            issues.add(f"{one} is of a kind that is not read")
             one.faults.append("1")
             found.unread.add(one)
+            if one.code in _ORDERS_US:
+                found.events.append(Unmatched(what=plain_words(f"{one} {ASTRAY}. Tell them.")))
+                return 1
+            issues.add(f"{one} is of a kind that is not read")
             return 0
         reading = Reading(self._partner, one, issues, fallback)
         try:

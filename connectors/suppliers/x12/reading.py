@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from connectors.suppliers.x12.partner import X12Partner
 from connectors.suppliers.x12.syntax import Issues, Segment, TransactionSet
 from connectors.words import LONGEST_NAME, plain_words
-from domain.supplier_events import LineRef, Unmatched
+from domain.supplier_events import Unmatched
 
 MOST_UNITS = Decimal(10_000_000)
 """The largest quantity that an event carries."""
@@ -18,6 +18,8 @@ MOST_UNITS = Decimal(10_000_000)
 MOST_PRICE = Decimal(10) ** 9
 
 _NUMBER = re.compile(r"\+?(?=\.?[0-9])[0-9]{0,15}(?:\.[0-9]{0,6}0*)?")
+_LONGEST_NUMBER = 32
+"""Characters of one; longer ones are not even kept as no numbers."""
 _CENTURIES = 50
 """Two-digit years up to this are of this century."""
 
@@ -64,7 +66,7 @@ class Reading:
         self.fallback = fallback
         self._set = current
         self._issues = issues
-        self._dates: dict[tuple[str, str], Dates] = {}
+        self._promised: dict[tuple[str, str], Dates] = {}
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""
@@ -76,26 +78,22 @@ class Reading:
 
     def first(self, tag: str) -> Segment:
         """The first segment of a kind. Raises: Unreadable (there is none)."""
-        if tag not in self.body.tags:
+        if (at := self.body.index(tag, len(self.body))) == len(self.body):
             raise Unreadable(f"there is no {tag} segment; ask for it again")
-        return self.body[self.body.tags.index(tag)]
-
-    def number(self, text: str) -> Decimal | None:
-        """A number of type R, not negative; None if it is no such number."""
-        return _number(text) if len(text) <= 32 else None
+        return self.body[at]
 
     def quantity(self, text: str, where: str) -> Decimal | None:
         """A quantity; None if nothing is said. Raises: Unreadable."""
         if not text:
             return None
-        number = self.number(text)
+        number = _number(text) if len(text) <= _LONGEST_NUMBER else None
         if number is None or number > MOST_UNITS:
             raise Unreadable(f"{where}: {text[:40]!r} is no quantity")
         return number
 
     def price(self, text: str, basis: str, where: str) -> Decimal | None:
         """A price of one purchase unit; None if none is said, or none that can be read."""
-        number = self.number(text)
+        number = _number(text) if len(text) <= _LONGEST_NUMBER else None
         if number is None or number > MOST_PRICE:
             if text:
                 self.issue(f"{where}: {text[:40]!r} is no price")
@@ -127,11 +125,9 @@ class Reading:
     def items(self, segment: Segment, start: int) -> dict[str, str]:
         """Item numbers by their qualifier, from the element of the first qualifier on."""
         found: dict[str, str] = {}
-        if len(segment) <= start + 1:
-            return found
-        for qualifier, item in zip(segment[start::2], segment[start + 1 :: 2], strict=False):
-            if named := self.name(item.strip()):
-                found.setdefault(qualifier.strip(), named)
+        for n in range(start, len(segment) - 1, 2):
+            if named := self.name(segment[n + 1].strip()):
+                found.setdefault(segment[n].strip(), named)
         return found
 
     def ours(self, items: dict[str, str]) -> str | None:
@@ -148,7 +144,7 @@ class Reading:
                 return items[qualifier]
         return None
 
-    def line(self, number: str, items: dict[str, str], where: str) -> LineRef:
+    def line(self, number: str, items: dict[str, str], where: str) -> "Named":
         """How the document names a line. Raises: Unreadable (it does not)."""
         echoed = self.partner.echoes_line_numbers and number.isascii() and number.isdigit() and len(number) <= 20
         line_no = int(number) if echoed else None
@@ -157,7 +153,7 @@ class Reading:
         line_no = line_no if line_no and line_no < 2**31 else None
         if line_no is None and ours is None and theirs is None:
             raise Unreadable(f"{where} names neither a line nor an item that we know the qualifier of")
-        return LineRef(line_no=line_no, sku=ours, supplier_sku=theirs)
+        return {"line_no": line_no, "sku": ours, "supplier_sku": theirs}
 
     def same_unit(self, unit: str, where: str) -> None:
         """Check that a quantity is in purchase units. Raises: Unreadable (it may be, and nobody has said so)."""
@@ -167,8 +163,13 @@ class Reading:
 
     def promised(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date of an answer as its qualifier has it; one that may be a promise, and cannot be placed, is told."""
+        found = self._promised.get((qualifier, text))
+        if found is not None:
+            return found
         found = self.dates(qualifier, text, where)
-        if text and found == NO_DATES:
+        if found != NO_DATES:
+            self._promised[qualifier, text] = found
+        elif text:
             placed = (self.partner.delivery_dates, self.partner.ship_dates, _NO_PROMISES)
             if not any(qualifier in known for known in placed):
                 told = f"the profile does not know what {qualifier[:10]!r} dates"
@@ -177,20 +178,19 @@ class Reading:
 
     def dates(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date as its qualifier has it; none if the qualifier is of no day of ours."""
-        if not text:
-            return NO_DATES
-        known = self._dates.get((qualifier, text))
-        if known is not None:
-            return known
         if qualifier in self.partner.delivery_dates:
-            found = Dates(None, self.day(text, where))
-        elif qualifier in self.partner.ship_dates:
-            found = Dates(self.day(text, where), None)
-        else:
-            return NO_DATES
-        if found != NO_DATES:
-            self._dates[qualifier, text] = found
-        return found
+            return Dates(None, self.day(text, where))
+        if qualifier in self.partner.ship_dates:
+            return Dates(self.day(text, where), None)
+        return NO_DATES
+
+
+class Named(TypedDict):
+    """How a document names a line, as `LineRef` has it and before that has checked it."""
+
+    line_no: int | None
+    sku: str | None
+    supplier_sku: str | None
 
 
 class Dates(NamedTuple):
@@ -218,12 +218,13 @@ _MOST_SAID = 5
 
 def said(segments: Iterable[Segment]) -> str:
     """What segments say to people (REF03, MSG01, NTE02), the first few."""
-    words = [segment.at(SAID_IN[segment[0]]) for segment in segments if segment[0] in SAID_IN]
-    return plain_words("; ".join(list(dict.fromkeys(filter(None, words)))[:_MOST_SAID])) if words else ""
+    words = [told for one in segments if one[0] in SAID_IN and (told := one.at(SAID_IN[one[0]]))]
+    return plain_words("; ".join(list(dict.fromkeys(words))[:_MOST_SAID])) if words else ""
 
 
 @lru_cache(maxsize=4096)
 def _number(text: str) -> Decimal | None:
+    """Of type R, not negative; None if it is no such number."""
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 

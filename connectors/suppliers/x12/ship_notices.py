@@ -163,7 +163,7 @@ def _add(reading: Reading, lines: dict[LineRef, _Total], level: _Level) -> None:
     shipped = reading.quantity(sn1.at(2), where)
     if shipped is None:
         raise Unreadable(f"{where} has no quantity")
-    ref = reading.line(sn1.at(1) or lin.at(1), reading.items(lin, 2), where)
+    ref = LineRef(**reading.line(sn1.at(1) or lin.at(1), reading.items(lin, 2), where))
     balance = reading.partner.balance(sn1.at(8)) if sn1.at(8) else Balance.UNKNOWN
     known = lines.get(ref)
     if known is None:

@@ -7,7 +7,7 @@ missing SE, GE, IEA, text around the interchange, several interchanges in a file
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -62,6 +62,11 @@ class Segment(tuple[str, ...]):
         """Element `n`, counted from 1 as in PO101, without blanks around; empty if it is not there."""
         return self[n].strip() if n < len(self) else ""
 
+    def first(self, n: int) -> list[str]:
+        """The first `n` elements, each as `at` has it."""
+        found = list(map(str.strip, self[1 : n + 1]))
+        return found if len(found) == n else found + [""] * (n - len(found))
+
 
 class Body:
     """The segments between ST and SE, each cut when it is looked at.
@@ -95,10 +100,19 @@ class Body:
         """What they say, by which one body is known from another."""
         return "\n".join(self._texts)
 
-    def part(self, start: int, stop: int) -> list[Segment]:
-        """Some of them."""
+    def index(self, tag: str, stop: int) -> int:
+        """Where the first of a kind stands before `stop`; `stop` if there is none."""
+        try:
+            return self.tags.index(tag, 0, stop)
+        except ValueError:
+            return stop
+
+    def of(self, kinds: Set[str], start: int, stop: int) -> Iterator[Segment]:
+        """Those of some kinds, of a part of them; the others are not even cut."""
         element = self._element
-        return [Segment(text.split(element)) for text in self._texts[start:stop]]
+        for tag, text in zip(self.tags[start:stop], self._texts[start:stop], strict=True):
+            if tag in kinds:
+                yield Segment(text.split(element))
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +124,7 @@ class TransactionSet:
     control: str
     """ST02."""
     body: Body
-    faults: list[str] = field(default_factory=list[str])
+    faults: list[str] = field(default_factory=list)
     """Of its envelope, as AK502 counts them: 2 no SE, 3 SE02 differs, 4 SE01 differs, 7 no ST02."""
     cut_off: bool = False
     """The text ends in the midst of it."""
@@ -125,7 +139,7 @@ class Group:
     """GS to GE. A set outside of any group is in one whose header is empty."""
 
     header: Segment
-    sets: list[TransactionSet] = field(default_factory=list[TransactionSet])
+    sets: list[TransactionSet] = field(default_factory=list)
     declared: str = ""
     """GE01."""
 
@@ -136,8 +150,8 @@ class Interchange:
 
     header: Segment
     """The ISA, with as many elements as it has."""
-    groups: list[Group] = field(default_factory=list[Group])
-    answers: list[Segment] = field(default_factory=list[Segment])
+    groups: list[Group] = field(default_factory=list)
+    answers: list[Segment] = field(default_factory=list)
     """TA1 segments."""
 
     @property
@@ -184,8 +198,7 @@ def read(data: bytes, issues: Issues) -> list[Interchange]:
         raise Undecodable(f"the file holds more than {MOST_INTERCHANGES} interchanges; ask for it in parts")
     if text[: starts[0]].strip():
         issues.add(f"{starts[0]} characters before the ISA are left out")
-    ends = [*starts[1:], len(text)]
-    return [_interchange(text[start:end], issues) for start, end in zip(starts, ends, strict=True)]
+    return [_interchange(text[start:end], issues) for start, end in pairwise([*starts, len(text)])]
 
 
 def _text(data: bytes, issues: Issues) -> str:
@@ -276,13 +289,15 @@ def _segments(text: str, delimiters: _Delimiters, issues: Issues) -> Iterator[st
     element, terminator = delimiters
     if terminator == "\n":
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    pieces = [piece for raw in text.split(terminator) if (piece := raw.strip(_BLANK))]
+    whole = "".join(pieces)
+    return _in_lines(pieces, element, issues) if "\n" in whole or "\r" in whole else iter(pieces)
+
+
+def _in_lines(pieces: Sequence[str], element: str, issues: Issues) -> Iterator[str]:
+    """The text of each segment where some hold line ends."""
     begins = _segment_begins(element)
-    for raw in text.split(terminator):
-        piece = raw.strip(_BLANK)
-        if "\n" not in piece and "\r" not in piece:
-            if piece:
-                yield piece
-            continue
+    for piece in pieces:
         first, *lines = _LINE_ENDS.split(piece)
         joined = [first]
         for line in lines:
@@ -301,8 +316,8 @@ def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: 
     current: TransactionSet | None = None
     ended = False
     parts = 0
-    texts, tags = _to_the_end(found, element)
-    bounds = [*(n for n, tag in enumerate(tags) if tag.strip() in _ENVELOPE), len(texts)]
+    texts, tags, bounds = _to_the_end(found, element)
+    bounds.append(len(texts))
     _outside(interchange, texts[: bounds[0]], element, issues)
     for start, stop in pairwise(bounds):
         segment = Segment(texts[start].split(element))
@@ -348,16 +363,20 @@ def _fill(interchange: Interchange, found: Iterator[str], element: str, issues: 
         issues.add(f"interchange {interchange.control} has no IEA")
 
 
-def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str]]:
-    """All segments to the IEA, and the tag of each; what is behind it is not even looked at."""
+def _to_the_end(found: Iterator[str], element: str) -> tuple[list[str], list[str], list[int]]:
+    """All segments to the IEA, the tag of each, and which are the envelope's; what is behind it is not looked at."""
     texts: list[str] = []
     tags: list[str] = []
-    for text in found:
+    bounds: list[int] = []
+    for n, text in enumerate(found):
+        tag = text.partition(element)[0]
         texts.append(text)
-        tags.append(tag := text.partition(element)[0])
-        if tag.strip() == "IEA":
-            break
-    return texts, tags
+        tags.append(tag)
+        if (kind := tag.strip()) in _ENVELOPE:
+            bounds.append(n)
+            if kind == "IEA":
+                break
+    return texts, tags, bounds
 
 
 def _outside(interchange: Interchange, texts: Sequence[str], element: str, issues: Issues) -> None:

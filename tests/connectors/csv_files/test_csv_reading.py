@@ -11,8 +11,19 @@ from pydantic import BaseModel
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.codec import CsvCodec
 from connectors.suppliers.csv.profile import CsvPartner
+from connectors.suppliers.csv.tables import ALIASES, SURER, _folded
 from connectors.suppliers.interface import Decoded, Inward
-from domain.supplier_events import NoticePurpose, OrderAck, Received, ShipNotice, supplier_event
+from domain.supplier_events import (
+    AckLine,
+    LineRef,
+    NoticePurpose,
+    OrderAck,
+    Received,
+    ShipNotice,
+    Split,
+    SplitStatus,
+    supplier_event,
+)
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "csv"
 
@@ -220,3 +231,66 @@ def test_what_the_supplier_confirms_is_not_what_we_ordered(confirmed: str) -> No
     assert isinstance(ack := decoded.events[0], OrderAck)
     assert [(split.quantity, split.deliver_on) for split in ack.lines[0].splits] == [(4, date(2026, 12, 18))]
     assert decoded.issues == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "issues"),
+    [
+        ("PO,Line,Qty Confirmed,Status,Promise Date", ()),
+        (
+            "P.O. Number;PO Line #;CONFIRMED QTY;Line Status;Promised Date",
+            ("the cells are apart by ';' and not by ','",),
+        ),
+        ("Customer PO,Pos. Nr.,quantity-confirmed,status,Confirmed Delivery Date", ()),
+        ("purchase_order_num,Position No.,Accepted Qty,STATUS,Estimated Delivery Date", ()),
+        ("Your Order No,Order Line Number,Qty,status,Arrival Date", ()),
+    ],
+)
+def test_the_trades_names_for_a_column_are_known(header: str, issues: tuple[str, ...]) -> None:
+    row = "PO-1,1,4,ok,2026-12-18"
+    apart = ";" if ";" in header else ","
+    decoded = read(f"{header}\n{row.replace(',', apart)}\n".encode())
+    assert decoded.issues == issues
+    assert decoded.events == (
+        OrderAck(
+            po_number="PO-1",
+            lines=(
+                AckLine(
+                    line=LineRef(line_no=1),
+                    splits=(Split(status=SplitStatus.ACCEPTED, quantity=Decimal(4), deliver_on=date(2026, 12, 18)),),
+                ),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "line"),
+    [
+        ("Item", "MUG", LineRef(sku="MUG")),
+        ("Article No.", "MUG", LineRef(sku="MUG")),
+        ("Your Item Number,Our Part #", "MUG,V-1", LineRef(sku="MUG", supplier_sku="V-1")),
+        ("Vendor Part Number", "V-1", LineRef(supplier_sku="V-1")),
+        # whose number an item is nobody says: beside a name that is sure it is not read
+        ("Item,Line", "V-1,1", LineRef(line_no=1)),
+        ("Item,Customer SKU", "V-1,MUG", LineRef(sku="MUG")),
+    ],
+)
+def test_an_item_is_ours_unless_something_surer_names_the_line(columns: str, cells: str, line: LineRef) -> None:
+    decoded = read(f"PO Number,{columns},Qty Ordered,Qty Confirmed,Status\nPO-1,{cells},10,4,ok\n".encode())
+    (event,) = decoded.events
+    assert isinstance(event, OrderAck)
+    assert [(one.line, one.splits[0].quantity) for one in event.lines] == [(line, 4)]
+    assert decoded.issues == ()
+
+
+def test_a_partner_says_whose_number_its_item_is() -> None:
+    (event,) = read(b"PO,Item,Status,Qty\nPO-1,V-1,ok,4\n", columns={"Item": "supplier_sku"}).events
+    assert isinstance(event, OrderAck)
+    assert event.lines[0].line == LineRef(supplier_sku="V-1")
+
+
+def test_each_known_name_is_written_as_a_header_is_folded() -> None:
+    """One that is not is never found."""
+    assert [name for name in {*ALIASES, *SURER} if _folded(name) != name] == []
+    assert set(ALIASES) >= SURER

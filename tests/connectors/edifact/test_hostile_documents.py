@@ -6,8 +6,8 @@ import pytest
 
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.interchange import MOST_MESSAGES
-from connectors.suppliers.edifact.issues import MOST, Issues
 from connectors.suppliers.edifact.syntax import LARGEST_MESSAGE, MOST_SEGMENTS, read_segments, written
+from connectors.suppliers.issues import MOST_ISSUES, Issues
 from domain.supplier_events import OrderAck
 from tests.connectors.edifact.shop import codec, inward, message
 from tests.connectors.fuzz import FORMATS, damaged, try_one
@@ -72,7 +72,7 @@ def test_released_characters_are_data_however_many_there_are() -> None:
 def test_issues_are_few_and_short_however_broken_a_document_is() -> None:
     lines = [f"LIN+1+{n}+A:SA'QTY+21:{n}x{'9' * 900}" for n in range(100, 400)]
     issues = codec().decode(inward(message("BGM+231+A+4", "RFF+ON:PO-1", *lines))).issues
-    assert len(issues) == MOST + 1 and issues[-1].endswith(" more")
+    assert len(issues) == MOST_ISSUES + 1 and issues[-1].endswith(" more")
     assert max(map(len, issues)) <= 500
 
 

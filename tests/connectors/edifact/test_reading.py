@@ -7,9 +7,9 @@ import pytest
 
 from connectors.errors import Undecodable
 from connectors.suppliers.edifact.codec import EdifactCodec
-from connectors.suppliers.edifact.issues import Issues
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.edifact.values import day, number
+from connectors.suppliers.issues import Issues
 from domain.supplier_events import (
     AS_IT_STANDS,
     NONE_NAMED,
@@ -331,7 +331,7 @@ def test_what_is_no_plain_number_is_none(text: str) -> None:
 def test_a_date_is_the_last_day_of_what_is_stated(value: str, form: str, means: date) -> None:
     issues = Issues()
     assert day(Segment("DTM", [["69", value, form]]), (), issues) == means
-    assert issues.lines() == ()
+    assert issues.told() == ()
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_a_date_is_the_last_day_of_what_is_stated(value: str, form: str, means: 
 def test_a_malformed_date_is_an_issue_and_no_date(value: str, form: str) -> None:
     issues = Issues()
     assert day(Segment("DTM", [["69", value, form]]), (), issues) is None
-    (issue,) = issues.lines()
+    (issue,) = issues.told()
     assert "no date that can be read" in issue
 
 

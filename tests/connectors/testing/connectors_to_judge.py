@@ -1,5 +1,6 @@
 """Connectors for the kit to judge, each a change of the example: some can do more, most are broken in one way."""
 
+import dataclasses
 import datetime
 import json
 import random
@@ -238,7 +239,7 @@ class HearsOnlyTheFirstPart(NdjsonConnector):
 def _first_parts(event: SupplierEvent) -> SupplierEvent:
     if not isinstance(event, OrderAck):
         return event
-    lines = (line.model_copy(update={"splits": line.splits[:1]}) for line in event.lines)
+    lines = (dataclasses.replace(line, splits=line.splits[:1]) for line in event.lines)
     return event.model_copy(update={"lines": tuple(lines)})
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.connectors.testing.conftest import EXAMPLE
 from tests.patience import PATIENCE
 
+PAGE = EXAMPLE.parents[1] / "docs" / "writing-a-connector.md"
 FOUND = """
 from connectors.suppliers.interface import connector_class, installed
 found = connector_class("ndjson")
@@ -53,10 +54,13 @@ def test_it_is_found_by_its_entry_point_and_reaches_gold(installed: Path, tmp_pa
     assert ran.returncode == 0, ran.stdout
     assert "TestNdjson: GOLD (" in ran.stdout
     assert "0 skipped)" in ran.stdout
+    measured = PAGE.read_text().partition("::TestNdjson: ")[2].partition("```")[0]
+    assert measured in ran.stdout.partition("::TestNdjson: ")[2], "the page shows what is printed, whole"
+    assert "    " not in ran.stdout.partition(measured)[2]
 
 
 def test_the_walk_through_shows_the_connector_as_it_is() -> None:
-    page = (EXAMPLE.parents[1] / "docs" / "writing-a-connector.md").read_text()
+    page = PAGE.read_text()
     code = (EXAMPLE / "promisekeeper_ndjson.py").read_text()
     shown = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
     taken = [block for block in shown if block.startswith(("class", "    ", "def", "LARGEST"))]

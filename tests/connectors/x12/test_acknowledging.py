@@ -62,6 +62,13 @@ def test_a_set_that_is_not_read_is_rejected_and_the_others_are_not() -> None:
     assert owed(two) == ["AK1*PR*41", "AK2*855*0001", "AK5*A", "AK2*820*0002", "AK5*R*1", "AK9*P*2*2*1"]
 
 
+def test_an_order_that_went_astray_is_rejected_and_its_envelope_is_not() -> None:
+    astray = WHOLE.replace(b"ST*855", b"ST*850").replace(b"GS*PR", b"GS*PO")
+    envelope, *sets = owed(astray, wants_ta1=True)
+    assert envelope == "TA1*000000041*261120*0930*A*000"
+    assert sets == ["AK1*PO*41", "AK2*850*0001", "AK5*R*1", "AK9*R*1*1*0"]
+
+
 def test_a_set_without_its_beginning_is_rejected() -> None:
     assert owed(document("855", "REF*ZZ*1")) == ["AK1*PR*41", "AK2*855*0001", "AK5*R*5", "AK9*R*1*1*0"]
 

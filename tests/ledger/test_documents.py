@@ -1,6 +1,7 @@
 """What exchanging documents asks of the book: numbers, words that a document could be read, replies, cursors."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -203,7 +204,7 @@ async def test_a_cancellation_restates_what_it_takes_back(shop: Any) -> None:
 
 
 def with_balance(told: ShipNotice, balance: Balance) -> ShipNotice:
-    lines = tuple(one.model_copy(update={"balance": balance}) for one in told.lines)
+    lines = tuple(replace(one, balance=balance) for one in told.lines)
     return told.model_copy(update={"lines": lines})
 
 

@@ -149,7 +149,8 @@ class PurchaseOrderActivities:
 
         Raises:
             ApplicationError: type Retryable while the supplier cannot be reached; Unsupported when the supplier can
-                neither be asked nor recognises a repeat, so that a person must find out.
+                neither be asked nor recognises a repeat, so that a person must find out; Unknown when a no may be meant
+                for the repeat alone.
         """
         from connectors.errors import Retryable
         from connectors.suppliers.interface import SendResult
@@ -158,7 +159,8 @@ class PurchaseOrderActivities:
         stored = await operations.stored_operation(self._ledger, step.operation_id)
         connector = await self._world.supplier(stored.supplier_id)
         envelope = _envelope(stored)
-        if stored.state == "unknown" and await self._found_at_supplier(connector, envelope, step):
+        found = await self._found_at_supplier(connector, envelope, step) if stored.state == "unknown" else False
+        if found:
             return await self._replied(step)
         if stored.state not in {"rendered", "unknown"}:
             return await self._replied(step)
@@ -179,6 +181,14 @@ class PurchaseOrderActivities:
             raise ApplicationError(
                 f"no answer from {stored.supplier_id}: {receipt.reason}. It is asked before anything is sent again",
                 type="Unknown",
+            )
+        if found is None and receipt.result is SendResult.REFUSED:
+            raise ApplicationError(
+                f"{stored.supplier_id} refuses it ({receipt.reason}), and may have it already, from an earlier try. "
+                "Ask them; then resolve with 'acknowledged' if they have it; else with 'close_short', or a change with "
+                "'refused'",
+                type="Unknown",
+                non_retryable=True,
             )
         # What the supplier said with it is kept first: once it counts as delivered, nobody asks again.
         await self._keep_reply(stored, receipt.events, at=step.at)
@@ -260,12 +270,16 @@ class PurchaseOrderActivities:
 
     @activity.defn
     async def refuse_by_hand(self, step: PurchaseOrderTextStep) -> PurchaseOrderPosition:
-        """An operator heard the supplier refuse the change or cancellation that waits for its answer."""
-        from ledger import inbox
+        """An operator heard the supplier refuse the change or cancellation that waits for its answer.
+
+        Lines that it could not even be asked to add are bought elsewhere, too.
+        """
+        from ledger import inbox, operations
 
         position = await self._position(step.po_number)
         if position.pending is None:
-            return position
+            await operations.plan_addition(self._ledger, step.po_number, key=step.key, at=step.at, can_add=False)
+            return await self._told(step)
         await inbox.store_message(
             self._ledger,
             position.supplier_id,
@@ -399,8 +413,11 @@ class PurchaseOrderActivities:
         if isinstance(connector, Reminding) and counted < step.number:
             await connector.send(connector.reminder(envelope, step.number))
 
-    async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool:
-        """Whether an operation that may have left has arrived; if so, it is recorded as delivered."""
+    async def _found_at_supplier(self, connector: Connector, envelope: Envelope, step: OperationStep) -> bool | None:
+        """Whether an operation that may have left has arrived; if so, it is recorded as delivered.
+
+        None: the supplier cannot be asked, but knows the same bytes when it sees them again.
+        """
         from connectors.errors import Unsupported
         from connectors.suppliers.interface import Idempotency
         from ledger import operations
@@ -411,7 +428,7 @@ class PurchaseOrderActivities:
         except Unsupported:
             if connector.capabilities.idempotency is Idempotency.NONE:
                 raise
-            return False  # It cannot be asked, but knows the same bytes when it sees them again.
+            return None
         if not status.found:
             return False
         await self._keep_reply(stored, status.events, at=step.at)

@@ -23,6 +23,12 @@ that a longer one breaks the promise by itself."""
 LONGEST_LEAD_TIME = timedelta(days=3 * 365)
 """Made to order abroad takes a year or two; more is some system's word for 'never'."""
 
+SLOWEST_RATE = 0.1
+"""Exchanges a second. The Temporal server shares a rate out to four parts of a task queue, so that at this one the
+eighth exchange in a part waits for five minutes, after which it is given up for a while (`workflows.durably`)."""
+
+FASTEST_RATE = 1000.0
+
 LARGEST_ORDER = 1_000_000
 """Stock units that the smallest order of an item may come to: as many as one customer may order."""
 
@@ -86,6 +92,15 @@ currency; what is paid is the line's sum, rounded to the coin. Customers' prices
 """
 
 
+def _a_rate(rate: float) -> float:
+    if not SLOWEST_RATE <= rate <= FASTEST_RATE:
+        raise ValueError(
+            f"must be {SLOWEST_RATE} to {FASTEST_RATE:g}: slower, orders would be given up for a while before their "
+            "turn comes. Leave it out if the supplier names no limit"
+        )
+    return rate
+
+
 class SupplierStatus(StrEnum):
     """How far a supplier is trusted; suspended and abandoned ones get no new purchase orders."""
 
@@ -116,7 +131,7 @@ class Supplier(Frozen):
     """Entry-point name in the group `promisekeeper.connectors`."""
     connector_config: dict[str, Any] = Field(default_factory=dict)
     """What that connector's own Config model reads. A value `env:NAME` is read from the environment variable NAME."""
-    requests_per_second: Annotated[float, Field(gt=0, le=1000)] | None = None
+    requests_per_second: Annotated[float, AfterValidator(_a_rate)] | None = None
     """The most exchanges with the supplier, over all workers together; None is as many as there are."""
     fetch_every: Pause = timedelta(minutes=1)
     """How often messages are fetched from a supplier who leaves them in a folder or mailbox."""

@@ -314,9 +314,11 @@ async def _added(
         await forgo(connection, locked.order, line, at=at)
 
 
+# Whoever agrees to it has it, though nobody knew yet whether it arrived.
 _TAKEN = """
-    update outbox set answered_at = %s, verdict = 'accepted'
-    where po_number = %s and revision = %s and kind = 'change' and state = 'delivered' and answered_at is null
+    update outbox set answered_at = %(at)s, verdict = 'accepted', state = 'delivered'
+    where po_number = %(po_number)s and revision = %(revision)s and kind = 'change'
+      and state in ('unknown', 'delivered') and answered_at is null
 """
 
 
@@ -324,7 +326,8 @@ async def take_as_agreed(connection: Connection, locked: LockedOrder, revision: 
     """An acknowledgement that names the revision which adds lines answers that, too. Returns whether it does."""
     if not locked.adds_lines or revision != locked.order.revision:
         return False
-    return (await connection.execute(_TAKEN, (at, locked.order.po_number, revision))).rowcount > 0
+    parts = {"at": at, "po_number": locked.order.po_number, "revision": revision}
+    return (await connection.execute(_TAKEN, parts)).rowcount > 0
 
 
 _ASKED = "select line_no, ordered from po_line_revision where po_number = %s and revision = %s"

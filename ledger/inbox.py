@@ -164,10 +164,8 @@ async def keep_events(
     for n, event in enumerate(events):
         known = event.po_number in ours
         outcome = None if known else f"names {event.po_number or 'no order'}, no order of ours with {supplier_id}"
-        if outcome and not isinstance(event, (Hint, SyntaxAck)):
-            astray.append(
-                event.what if isinstance(event, Unmatched) else f"its {event.kind.replace('_', ' ')} {outcome}"
-            )
+        if outcome and (what := _astray(event, outcome)):
+            astray.append(what)
         content = as_json(event.model_dump(mode="json"))
         po_number, applied_at = (event.po_number, None) if known else (None, at)
         rows.append((inbox_id, n, po_number, content, prefer, applied_at, outcome))
@@ -175,6 +173,20 @@ async def keep_events(
     if astray:
         await connection.execute(_ASTRAY, ("; ".join(astray)[:LONGEST_ASTRAY], inbox_id))
     return tuple(sorted(ours)), bool(astray)
+
+
+def _astray(event: SupplierEvent, outcome: str) -> str | None:
+    """What a person is told of an event that names no order of ours; None: nobody need know."""
+    match event:
+        case Hint() | SyntaxAck(accepted=True):
+            return None
+        case SyntaxAck():
+            why = event.reason or "no reason given"
+            return f"they could not read document {event.control_number} of ours, which is no order's: {why}"
+        case Unmatched():
+            return event.what
+        case _:
+            return f"its {event.kind.replace('_', ' ')} {outcome}"
 
 
 _NUMBERED = "select control_number, po_number from outbox where supplier_id = %s and control_number = any(%s)"

@@ -45,8 +45,9 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
         return Effect(outcome="repeat, counted once")
     if notice.purpose is NoticePurpose.ORIGINAL and before is not None:
         return Effect(outcome="a later notice of the same shipment came first: recorded, not applied")
+    come = dict[int, int]()
     if before is not None and before[0]:
-        locked = await _taken_back(connection, locked, before[0])
+        locked, come = await _taken_back(connection, locked, before[0])
     if notice.purpose is NoticePurpose.CANCEL:
         what = (
             f"{order.supplier_name} takes back its notice of shipment {notice.shipment_id} of {order.po_number}. Ask "
@@ -73,7 +74,9 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
             )
             continue
         line_no = found.line_no
-        lines[line_no] = await _on_its_way(connection, locked, lines[line_no], units, part.deliver_on, at=at)
+        here = min(units, come.get(line_no, 0))
+        come[line_no] = come.get(line_no, 0) - here
+        lines[line_no] = await _on_its_way(connection, locked, lines[line_no], units - here, part.deliver_on, at=at)
         if part.balance is Balance.CLOSED:
             closed.add(line_no)
     for line_no in sorted(closed):  # last, since a line may be in several parcels of the notice
@@ -104,26 +107,39 @@ def _digest(notice: ShipNotice) -> str:
     return hashlib.sha256(notice.model_dump_json().encode()).hexdigest()[:16]
 
 
-async def _taken_back(connection: Connection, locked: LockedOrder, units: Mapping[str, int]) -> LockedOrder:
-    """The order as if an earlier notice had not been. Dates stay until the next word."""
+async def _taken_back(
+    connection: Connection, locked: LockedOrder, units: Mapping[str, int]
+) -> tuple[LockedOrder, dict[int, int]]:
+    """The order as if an earlier notice had not been, and by line what of that notice has come. Dates stay until the
+    next word.
+
+    Receipts name no shipment: what came of a line and is not on its way any more is taken for this one's.
+    """
     lines: list[Line] = []
+    come: dict[int, int] = {}
     for line in locked.lines:
-        off = min(line.in_transit, int(units.get(str(line.line_no), 0)))
+        told = int(units.get(str(line.line_no), 0))
+        off = min(line.in_transit, told)
+        come[line.line_no] = min(told - off, line.received_good + line.received_bad)
         changed = replace(line, in_transit=line.in_transit - off)
         lines.append(await write_line(connection, locked.order, changed) if off else line)
-    return replace(locked, lines=tuple(lines))
+    return replace(locked, lines=tuple(lines)), come
 
 
 async def _close_rest(connection: Connection, order: Order, line: Line, *, at: datetime) -> Line:
-    """The supplier ships nothing more of a line than what is on its way: the rest is to be had elsewhere."""
+    """The supplier ships nothing more of a line than what is on its way: the rest is to be had elsewhere.
+
+    Of a line that was to be added and is not, elsewhere may be another order of the same supplier.
+    """
     gone = line.open - line.in_transit
     if gone <= 0:
         return line
-    kept = await keep_only(
-        connection, order, line, line.in_transit, why="are not shipped by the supplier", lost=True, at=at
-    )
+    why = "are not shipped by the supplier"
+    kept = await keep_only(connection, order, line, line.in_transit, why=why, lost=not line.to_add, at=at)
     return await write_line(
-        connection, order, replace(kept, open=line.in_transit, closed_short=line.closed_short + gone)
+        connection,
+        order,
+        replace(kept, open=line.in_transit, closed_short=line.closed_short + gone, to_add=False),
     )
 
 

@@ -77,14 +77,21 @@ async def _apply(
 
 # An answer is old when a later revision is agreed that asked for less. While that one is only asked, or was refused,
 # the order still is what the answer is about: it crossed the question in the post. Nor do added lines change what is
-# said of the others.
+# said of the others, of which the supplier may have confirmed less than was ordered by itself.
 _AGREED_LATER = """
     select exists (
         select from outbox o where o.po_number = %(po_number)s and o.revision > %(revision)s and o.kind <> 'place'
         and o.verdict in ('accepted', 'partly') and (o.kind = 'cancel' or exists (
             select from po_line_revision l join po_line_revision answered using (po_number, line_no)
             where l.po_number = o.po_number and l.revision = o.revision and answered.revision = %(revision)s
-            and l.ordered < answered.ordered)))
+            and l.ordered < answered.ordered)
+            and not exists (
+                select from po_line_revision added
+                where added.po_number = o.po_number and added.revision = o.revision and added.ordered > 0
+                and not exists (
+                    select from po_line_revision before join outbox asked using (po_number, revision)
+                    where before.po_number = o.po_number and before.line_no = added.line_no
+                    and before.revision < o.revision))))
 """
 _ANSWERED = """
     update outbox set answered_at = coalesce(answered_at, %s), verdict = coalesce(verdict, %s)

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import names
     from domain.mailbox import MailboxPosition
     from workflows import mailbox_contract as contract
-    from workflows.durably import IN_THE_BOOKS, OUTSIDE, reason_of, run_to_completion
+    from workflows.durably import IN_THE_BOOKS, OUTSIDE, reason_of, run_to_completion, wait_asked
     from workflows.duty_workflow import Asked
     from workflows.mailbox_contract import MailboxInput, MailboxResolution, MailboxStanding, ResolveMailbox
     from workflows.purchase_order_contract import NEEDS_ATTENTION, SUPPLIER_IDS
@@ -42,6 +42,7 @@ class SupplierMailbox:
         self._position = start.position
         self._looked_at: datetime | None = None
         self._trouble: str | None = None
+        self._asked_to_wait = timedelta(0)
         self._look = True
         self._asked: deque[Asked[ResolveMailbox]] = deque()
         self._steps = 0
@@ -106,9 +107,9 @@ class SupplierMailbox:
                 )
             )
         except ActivityError as failed:
-            self._trouble = reason_of(failed)
+            self._trouble, self._asked_to_wait = reason_of(failed), wait_asked(failed)
         else:
-            self._trouble, self._looked_at = None, workflow.now()
+            self._trouble, self._asked_to_wait, self._looked_at = None, timedelta(0), workflow.now()
             self._look = self._look or self._position.more
 
     async def _resolve(self, asked: Asked[ResolveMailbox]) -> None:
@@ -137,7 +138,7 @@ class SupplierMailbox:
         """Until the next look is due. One whose messages come to our door is looked at while something is owed."""
         position = self._position
         again = position is None or position.fetches or position.owes or self._trouble is not None
-        every = position.fetch_every if position else FIRST_LOOK
+        every = max(position.fetch_every if position else FIRST_LOOK, self._asked_to_wait)
         try:
             await workflow.wait_condition(
                 lambda: self._look or bool(self._asked),

@@ -156,7 +156,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
         decision = request.resolution
         if decision is PurchaseOrderResolution.ACKNOWLEDGED and self._position.frozen_at is None:
             wrong = "it has not gone out yet, so nobody can have confirmed it; `release-now` sends it"
-        elif decision is PurchaseOrderResolution.REFUSED and not self._question:
+        elif decision is PurchaseOrderResolution.REFUSED and not (self._question or self._position.adds_lines):
             wrong = "there is nothing to refuse: no change and no cancellation waits for the supplier's answer"
         elif decision is PurchaseOrderResolution.RETRY and not (self._attention or self._postponed):
             wrong = "there is nothing to retry: it asks for nobody, and nothing was put off"
@@ -353,9 +353,10 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
 
     @property
     def _question(self) -> OperationPosition | None:
-        """The change or cancellation that the supplier has, and has not answered."""
+        """The change or cancellation that the supplier has or may have, and has not answered."""
         pending = self._standing.pending
-        return pending if pending and pending.state is OperationState.DELIVERED else None
+        left = pending and pending.kind is not OperationKind.PLACE and pending.state is not OperationState.RENDERED
+        return pending if left else None
 
     @property
     def _cancellation(self) -> OperationPosition | None:

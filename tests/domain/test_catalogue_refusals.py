@@ -120,6 +120,17 @@ def test_a_wait_that_is_too_long_is_refused_with_the_reason() -> None:
         Supplier.model_validate(ACME | {"overdue_grace": "P31D"})
 
 
+@pytest.mark.parametrize("rate", [0.09, 0.01, 0, -1, 1001, "nan"])
+def test_a_rate_at_which_no_order_gets_its_turn_in_time_is_refused(rate: object) -> None:
+    with pytest.raises(ValidationError, match=r"requests_per_second\n.* 0\.1 to 1000: .* before their turn"):
+        Supplier.model_validate(ACME | {"requests_per_second": rate})
+
+
+@pytest.mark.parametrize("rate", [None, 0.1, 1000])
+def test_a_rate_may_be_slow_and_need_not_be_told(rate: object) -> None:
+    assert Supplier.model_validate(ACME | {"requests_per_second": rate}).requests_per_second == rate
+
+
 @pytest.mark.parametrize("field", ["collect_at_most", "overdue_grace"])
 def test_an_order_may_go_out_at_once_and_goods_be_overdue_on_the_day(field: str) -> None:
     assert Supplier.model_validate(ACME | {field: "PT0S"})

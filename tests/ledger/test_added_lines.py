@@ -11,6 +11,7 @@ from domain.purchase_order_duty import PurchaseOrderDutyKind, next_duty
 from domain.purchase_order_position import PurchaseOrderStatus
 from domain.supplier_events import (
     AckLine,
+    Balance,
     ChangeAck,
     ChangeVerdict,
     LineRef,
@@ -311,6 +312,19 @@ async def test_a_person_who_heard_yes_confirms_the_lines(shop: Any) -> None:
     assert position.pending is None and position.operations[-1].verdict == "accepted"
 
 
+async def test_who_agrees_has_the_change_though_nobody_knew_whether_it_arrived(shop: Any) -> None:
+    po_number = await confirmed(shop)
+    await collected(shop)
+    planned = await addition(shop, po_number)
+    assert planned
+    await store(shop, planned)
+    await operations.leaves(shop.ledger, planned.operation_id, attempt="1", at=TUESDAY)
+    await hear(shop, OrderAck(po_number=po_number, revision=1))
+    assert await on_order(shop, "b") == [(po_number, 4, True)]
+    operation = (await po(shop, po_number)).operations[-1]
+    assert (operation.state, operation.verdict) == ("delivered", "accepted"), "it is not sent again"
+
+
 async def test_an_answer_to_the_order_says_nothing_of_lines_it_does_not_name(shop: Any) -> None:
     po_number = await asked(shop)
     await hear(shop, OrderAck(po_number=po_number))
@@ -336,6 +350,18 @@ async def test_after_lines_were_added_the_supplier_still_speaks_of_the_others(sh
     await hear(shop, answer(po_number, YES, revision=2))
     await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3), line_no=2))
     assert (await line(shop, po_number, 2)).open == 0
+
+
+async def test_the_supplier_still_speaks_of_a_line_of_which_it_had_confirmed_less(shop: Any) -> None:
+    po_number = await placed(shop, a=5)
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3)))
+    await collected(shop)
+    assert await addition(shop, po_number), "lost before it was written down"
+    await sent(shop, await addition(shop, po_number), TUESDAY)
+    await hear(shop, answer(po_number, YES, revision=2))
+    day = date(2026, 12, 9)
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 3, day)))
+    assert (await shop.position("a")).claims[0].expected_on == day
 
 
 async def test_a_share_cancelled_before_it_is_asked_for_is_not_asked_for(shop: Any) -> None:
@@ -428,6 +454,17 @@ async def test_goods_on_their_way_are_an_answer(shop: Any) -> None:
     assert (await line(shop, po_number, 2)).open == 6
     applied = await hear(shop, answer(po_number, YES))
     assert not applied.incidents
+
+
+async def test_a_line_of_which_nothing_will_be_shipped_is_not_added(shop: Any) -> None:
+    po_number = await asked(shop)
+    line_2 = NoticeLine(line=LineRef(line_no=2), shipped=Decimal(0), balance=Balance.CLOSED)
+    applied = await hear(shop, ShipNotice(po_number=po_number, shipment_id="s", lines=(line_2,)))
+    assert not applied.incidents
+    added = await line(shop, po_number, 2)
+    assert (added.to_add, added.open, added.closed_short) == (False, 0, 6)
+    (share,) = (await shop.source("b")).claims
+    assert share.supplier_id == "acme" and share.po_number != po_number
 
 
 async def test_a_part_that_comes_is_an_answer(shop: Any) -> None:

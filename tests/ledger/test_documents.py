@@ -1,6 +1,7 @@
 """What exchanging documents asks of the book: numbers, words that a document could be read, replies, cursors."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.ledger.ordering import (
     outcome,
     placed,
     po,
+    receipt,
     reduction,
     sent,
 )
@@ -117,6 +119,15 @@ async def test_a_number_that_we_never_gave_that_supplier_is_kept_and_moves_nothi
     assert await po(shop, po_number) == before
 
 
+async def test_a_document_of_no_order_that_could_not_be_read_is_a_persons(shop: Any) -> None:
+    """A reply of ours, say: that we could read theirs."""
+    assert not (await kept(shop, SyntaxAck(control_number=8))).astray
+    refused = SyntaxAck(control_number=8, accepted=False, reason="unknown receiver")
+    assert (await kept(shop, refused, key="ISA/42", body=b"ISA*")).astray
+    (waits,), _ = await unreadable.unreadable(shop.ledger, "acme")
+    assert "document 8 of ours" in waits.why and "unknown receiver" in waits.why
+
+
 async def test_a_hint_is_told_in_the_story_and_moves_nothing(shop: Any) -> None:
     po_number = await placed(shop, b1=5)
     before = await po(shop, po_number)
@@ -193,7 +204,7 @@ async def test_a_cancellation_restates_what_it_takes_back(shop: Any) -> None:
 
 
 def with_balance(told: ShipNotice, balance: Balance) -> ShipNotice:
-    lines = tuple(one.model_copy(update={"balance": balance}) for one in told.lines)
+    lines = tuple(replace(one, balance=balance) for one in told.lines)
     return told.model_copy(update={"lines": lines})
 
 
@@ -236,6 +247,24 @@ async def test_a_notice_that_is_replaced_counts_as_told_last(shop: Any) -> None:
     assert await outcome(shop) == "repeat, counted once"
     await hear(shop, again(notice(po_number, 7), NoticePurpose.REPLACE))
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": 7}]
+
+
+async def test_of_a_notice_that_is_replaced_what_has_come_is_not_on_its_way_again(shop: Any) -> None:
+    po_number = await placed(shop, b1=6, b2=4)
+    await hear(shop, notice(po_number, 10))
+    await hear(shop, receipt(po_number, 4))
+    await hear(shop, with_balance(again(notice(po_number, 8), NoticePurpose.REPLACE), Balance.CLOSED))
+    assert await shop.rows("select open, in_transit, closed_short from po_line") == [
+        {"open": 4, "in_transit": 4, "closed_short": 2}
+    ]
+    assert await claims(shop, "b1", "b2") == [2, 2]
+
+
+async def test_more_told_than_was_open_is_no_word_that_any_has_come(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 12))
+    await hear(shop, again(notice(po_number, 11), NoticePurpose.REPLACE))
+    assert await shop.rows("select in_transit from po_line") == [{"in_transit": 10}]
 
 
 async def test_a_notice_that_is_taken_back_is_an_operators(shop: Any) -> None:

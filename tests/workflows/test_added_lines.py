@@ -11,9 +11,9 @@ from ledger.audit import audit
 from tests.workflows.papyrus import Folders
 
 
-async def confirmed(papyrus: Folders) -> str:
+async def confirmed(papyrus: Folders, **config: Any) -> str:
     """Papyrus has an order of three books, and delivers it. Returns its number."""
-    await papyrus.deal(adds=True, added_lines=True)
+    await papyrus.deal(adds=True, added_lines=True, **config)
     await papyrus.shop.order(1, sku="BOOK", quantity=3)
     po_number = await papyrus.shop.placed(1)
     papyrus.answer("ack.csv", [{"po_number": po_number, "line_no": 1, "status": "accepted", "quantity": 3}])
@@ -29,9 +29,9 @@ async def pens(papyrus: Folders, number: int = 2, quantity: int = 2) -> str:
     return later
 
 
-async def asked(papyrus: Folders) -> str:
+async def asked(papyrus: Folders, **config: Any) -> str:
     """Papyrus has an order of books, and is asked to add pens to it. Returns its number."""
-    po_number = await confirmed(papyrus)
+    po_number = await confirmed(papyrus, **config)
     await pens(papyrus)
     await delivered(papyrus, po_number)
     return po_number
@@ -134,6 +134,33 @@ async def test_a_person_who_heard_yes_says_so(papyrus: Folders) -> None:
     with pytest.raises(WorkflowUpdateFailedError) as wrong:
         await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
     assert "nothing to refuse" in str(wrong.value.cause)
+    await balanced(papyrus)
+
+
+async def test_what_cannot_even_be_asked_is_bought_elsewhere_when_a_person_says_so(papyrus: Folders) -> None:
+    po_number = await confirmed(papyrus, encoding="iso-8859-1")
+    unwritable = """update supplier_item set doc = doc || '{"supplier_sku": "П-ПЕРО"}' where sku = 'PEN'"""
+    async with papyrus.shop.world.ledger.work() as connection:
+        await connection.execute(unwritable)
+    await pens(papyrus)
+    await papyrus.shop.po_until(po_number, lambda p: "cannot be written" in (p.attention or ""))
+    await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
+    await papyrus.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
+    settled = await papyrus.shop.po_until(po_number, lambda p: p.attention is None)
+    assert (settled.status, settled.adds_lines) == (PurchaseOrderStatus.ACKNOWLEDGED, False)
+    await balanced(papyrus)
+
+
+async def test_what_may_have_arrived_can_be_answered_by_telephone(papyrus: Folders) -> None:
+    po_number = await asked(papyrus, knows_orders_by_number=False)
+    async with papyrus.shop.world.ledger.work() as crashed:
+        await crashed.execute("update outbox set state = 'unknown' where po_number = %s and revision = 1", (po_number,))
+    await papyrus.shop.po(po_number).signal("shares_changed")
+    await papyrus.shop.po_until(po_number, lambda p: "cannot be found" in (p.attention or ""))
+    await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
+    await papyrus.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
+    settled = await papyrus.shop.po_until(po_number, lambda p: p.attention is None)
+    assert (settled.status, settled.adds_lines) == (PurchaseOrderStatus.ACKNOWLEDGED, False)
     await balanced(papyrus)
 
 

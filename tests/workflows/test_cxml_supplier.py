@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from devstack.simulators.settings import CxmlWire, Party, SupplierSettings
@@ -22,8 +23,10 @@ WIRE = CxmlWire(
 
 @pytest.fixture
 async def meridian(shop: Shop) -> SupplierCommand:
-    """Who sells pencils by cXML."""
-    meridian = await shop.outside.add_supplier(SupplierSettings(supplier_id="meridian", cxml=WIRE))
+    """Who sells pencils and erasers by cXML."""
+    meridian = await shop.outside.add_supplier(
+        SupplierSettings(supplier_id="meridian", api_key="key-meridian", cxml=WIRE)
+    )
     supplier = Supplier(
         supplier_id="meridian",
         name="Meridian",
@@ -37,18 +40,24 @@ async def meridian(shop: Shop) -> SupplierCommand:
             "inbound_secret": THEIR_SECRET,
             "payload_domain": f"{shop.run}.example",
             "rejected_revision": "refused",
+            "added_lines": True,
             "bill_to": {"name": "Shop", "street": ["1 Wharf St"], "city": "Portland", "country": "US"},
         },
+        add_to_open_orders=True,
         cut_off=CutOff(times=(time(0, 1),), weekdays=tuple(range(7))),
     )
-    sold = SupplierItem(
-        supplier_id="meridian",
-        sku="PENCIL",
-        supplier_sku="M-PENCIL",
-        price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(2)),),
+    items = (Item(sku="PENCIL", name="Pencil"), Item(sku="ERASER", name="Eraser"))
+    sold = tuple(
+        SupplierItem(
+            supplier_id="meridian",
+            sku=item.sku,
+            supplier_sku=f"M-{item.sku}",
+            price_breaks=(PriceBreak(from_quantity=1, unit_price=Decimal(2)),),
+        )
+        for item in items
     )
-    pencils = Catalogue(suppliers=(supplier,), items=(Item(sku="PENCIL", name="Pencil"),), supplier_items=(sold,))
-    await catalogue.load_catalogue(shop.world.ledger, pencils, at=datetime.now(UTC))
+    stationery = Catalogue(suppliers=(supplier,), items=items, supplier_items=sold)
+    await catalogue.load_catalogue(shop.world.ledger, stationery, at=datetime.now(UTC))
     return meridian
 
 
@@ -67,3 +76,44 @@ async def test_a_cancellation_by_cxml_that_comes_too_late_is_refused_and_the_goo
     await endings.ended(
         shop, po_number, "PENCIL", (asked, ending), lambda units: endings.counted(shop, po_number, units)
     )
+
+
+async def test_a_no_to_an_order_that_may_have_arrived_before_is_a_persons_matter(
+    shop: Shop, meridian: SupplierCommand
+) -> None:
+    """Its Response was lost; sent again, it is a conflict with itself. Nothing is bought twice because of that."""
+    await shop.order(1, sku="PENCIL", quantity=3)
+    po_number = await shop.po_number(1)
+    line = {"line_no": 1, "sku": "PENCIL", "supplier_sku": "M-PENCIL", "description": "", "unit_price": "2"}
+    order = {"po_number": po_number, "currency": "USD", "terms": "net30", "ordered_on": "2026-11-23"}
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer key-meridian", "Idempotency-Key": '"1"'}) as arrived:
+        content = order | {"lines": [line | {"quantity": 3, "wanted_on": None}]}
+        (await arrived.post(f"{meridian.base_url}/orders", json=content)).raise_for_status()
+    await meridian.fail_next("500", 1, on="place")
+    await shop.po(po_number).execute_update("release_now")
+    waits = await shop.po_until(po_number, lambda p: p.attention is not None)
+    assert "409 Conflict" in (waits.attention or "") and "may have it already" in (waits.attention or "")
+    assert [share.po_number for share in (await shop.position(1)).claims] == [po_number]
+    await shop.po(po_number).execute_update("resolve", {"resolution": "acknowledged"})
+    known = await shop.po_until(po_number, lambda p: p.attention is None)
+    assert known.place is not None and (known.place.state, known.open) == ("delivered", 3)
+
+
+async def test_lines_that_are_refused_at_the_door_of_cxml_are_ordered_by_themselves(
+    shop: Shop, meridian: SupplierCommand
+) -> None:
+    await shop.order(1, sku="PENCIL", quantity=3)
+    po_number = await shop.placed(1)
+    await meridian.advance("acknowledge", po_number)
+    await shop.po_until(po_number, lambda p: p.acknowledged_at is not None)
+    await shop.order(2, sku="ERASER", quantity=2)
+    later = await shop.po_number(2)
+    await shop.po(later).execute_update("release_now")
+    assert (await shop.po_until(later, lambda p: p.closed_at is not None)).added_to == po_number
+    stands = await shop.po_until(po_number, lambda p: any(o.revision == 1 and o.answered_at for o in p.operations))
+    assert (stands.operations[1].verdict, [line.open for line in stands.lines]) == ("refused", [3, 0])
+    await shop.until(lambda p: bool(p.claims) and p.claims[0].po_number not in {po_number, later}, 2)
+    again = await shop.placed(2)
+    await meridian.advance("acknowledge", again)
+    await shop.until(lambda p: p.claims[0].confirmed, 2)
+    assert (await shop.po_until(po_number, lambda p: True)).attention is None

@@ -15,9 +15,11 @@ from temporalio.worker import Worker
 from activities import serving_suppliers
 from activities.mailbox import MailboxActivities
 from activities.serving_suppliers import SupplierQueues
+from connectors.suppliers.transports.sftp import AFTER_A_WRONG_LOGIN
 from domain.catalogue import Catalogue, Supplier
 from domain.names import mailbox_workflow_id
 from ledger import catalogue
+from tests.connectors.transports.sftp_partner import USER, sftp_partner
 from tests.patience import PATIENCE
 from tests.workflows.shop import Shop, eventually
 
@@ -122,3 +124,25 @@ async def test_a_mailbox_starts_when_wrong_settings_are_mended_and_hinders_nobod
         await runs(shop, papyrus)
         await in_files("aquarelle")
         await runs(shop, wrong)
+
+
+async def test_a_supplier_that_does_not_let_us_in_is_left_alone_for_as_long_as_its_connector_asks(
+    shop: Shop, in_files: Any, tmp_path: Path
+) -> None:
+    async with sftp_partner(tmp_path) as partner:
+        login = {"host": "127.0.0.1", "port": partner.port, "user": USER, "password": "guessed"}
+        where = {"host_keys": partner.fingerprint, "outbox": "/orders", "inbox": "/answers"}
+        mailbox = await in_files("papyrus", transport={"kind": "sftp", **login, **where})
+        await runs(shop, mailbox)
+        handle = shop.client.get_workflow_handle(mailbox_workflow_id(mailbox))
+
+        async def trouble() -> Any:
+            return (await handle.query("standing"))["trouble"]
+
+        assert "does not let" in await eventually(trouble, trouble)
+        waits = [
+            event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+            async for event in handle.fetch_history_events()
+            if event.HasField("timer_started_event_attributes")
+        ]
+        assert (waits, partner.logins) == ([AFTER_A_WRONG_LOGIN], 1)

@@ -36,6 +36,8 @@ EDIFACT_PARTNER: dict[str, object] = {
     "their_item_qualifier": "VP",
     "test": True,
     "change_answers": "by action",  # its answer names no change
+    "contrl_owed": "always",
+    "added_lines": True,
 }
 NEVER = 10**9
 """Milliseconds until it ships, where it must not have shipped yet."""
@@ -219,6 +221,7 @@ async def test_a_whole_order_is_cancelled_while_there_is_time(trade: Trade) -> N
     assert (await trade.shop.closed()).cancelled == 3
 
 
+@pytest.mark.parametrize("speaks", ["x12", "edifact"])
 @pytest.mark.parametrize("ships_after", [NEVER])
 async def test_what_collects_later_is_added_while_there_is_time(trade: Trade) -> None:
     po_number = await trade.taken()

@@ -29,6 +29,7 @@ from ledger.book import Ledger
 from tests.cli.sample_orders import EXAMPLES, read_orders
 from tests.desk.world import eventually
 from tests.whole_stack import on_free_ports
+from workflows.backorder_contract import workflow_id
 from workflows.starting import start_backorder
 
 BY_ITS_OWN_WAY = {"http": "MUG-BLUE", "x12": "HOOK-BRASS", "cxml": "PENCIL-CEDAR", "email": "JUG-STONE"}
@@ -63,7 +64,20 @@ class Demo:
                 return position if holds(position) else None
             return None
 
-        return await eventually(look, f"{order.backorder_id} does not come to stand as wanted")
+        try:
+            return await eventually(look, f"{order.backorder_id} does not come to stand as wanted")
+        except AssertionError as waited:
+            raise AssertionError(f"{waited}: {await self._doing(order)}") from None
+
+    async def _doing(self, order: Order) -> str:
+        """What its workflow waits for, and the last words of the worker."""
+        running = await self.temporal.get_workflow_handle(workflow_id(order.backorder_id)).describe()
+        steps = [
+            (one.activity_type.name, one.attempt, one.last_failure.message)
+            for one in running.raw_description.pending_activities
+        ]
+        said = (self.stack.folder / "logs" / "worker.log").read_text(errors="replace")
+        return f"{running.status}, {running.history_length} events, waits for {steps}; the worker said: {said[-3000:]}"
 
     async def until(self, po_number: str, holds: Callable[[PurchaseOrderPosition], object]) -> PurchaseOrderPosition:
         """Wait until a purchase order stands as wanted."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import re
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from ledger import backorders, catalogue, purchase_orders
 from ledger.audit import audit
 from ledger.book import Ledger
 from tests.cli.sample_orders import EXAMPLES, read_orders
-from tests.desk.world import eventually
+from tests.desk.world import Found, eventually
 from tests.whole_stack import on_free_ports
 from workflows.backorder_contract import workflow_id
 from workflows.starting import start_backorder
@@ -52,8 +53,14 @@ class Demo:
         return order
 
     async def bought(self, order: Order) -> str:
-        """The purchase order that it is on."""
-        return (await self.stands(order, lambda p: p.claims)).claims[0].po_number
+        """The purchase order that it is on, or was: what is received is no claim any more."""
+
+        async def look() -> str | None:
+            told = " ".join(line.text for line in await backorders.story(self.ledger, order.backorder_id))
+            found = re.search(r" on (PO-\d+)", told)
+            return found and found.group(1)
+
+        return await self._patiently(order, look, "is not bought")
 
     async def stands(self, order: Order, holds: Callable[[BackorderPosition], object]) -> BackorderPosition:
         """Wait until a backorder stands as wanted."""
@@ -64,8 +71,11 @@ class Demo:
                 return position if holds(position) else None
             return None
 
+        return await self._patiently(order, look, "does not come to stand as wanted")
+
+    async def _patiently(self, order: Order, look: Callable[[], Awaitable[Found | None]], otherwise: str) -> Found:
         try:
-            return await eventually(look, f"{order.backorder_id} does not come to stand as wanted")
+            return await eventually(look, f"{order.backorder_id} {otherwise}")
         except AssertionError as waited:
             raise AssertionError(f"{waited}: {await self._doing(order)}") from None
 

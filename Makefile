@@ -34,14 +34,14 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY)
 	@exec $(BIN)/promisekeeper dev
 
-# Four at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
+# Five at once: most tests wait for another process most of the time. A file stays together, and so does what it shares.
 # The long ones first, so that at the end nobody waits for one of them.
 LONG := workflows upgrade privacy bench crash production desk docs stack
 
 OTHERS := $(filter-out $(LONG:%=tests/%) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 
 test: $(READY) browser
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(LONG:%=tests/%) $(OTHERS)
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(LONG:%=tests/%) $(OTHERS)
 
 # The Chromium of the browser tests: the one that is here, else Debian's. Without one they are skipped; on CI they fail.
 browser: $(READY)

@@ -6,6 +6,7 @@ where it is. The repeat is known by its key, counts nothing twice, and tells onc
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ async def take_in(
             issues=decoded.issues,
         )
 
-    decoded, unreadable = reading(connector, message)
+    decoded, unreadable = await asyncio.to_thread(reading, connector, message)  # megabytes take a second
     try:
         stored = await kept(decoded.dedupe_key or known_by(to_keep), decoded.events, unreadable)
     except DataError as unkeepable:
@@ -168,7 +169,7 @@ async def _owed(
     numbered = await documents.number_document(ledger, supplier_id, key=key, at=at)
     ids = WireIds(operation_id=key, control_number=numbered.number, written_at=numbered.written_at)
     try:
-        reply = connector.acknowledge(message, ids)
+        reply = await asyncio.to_thread(connector.acknowledge, message, ids)
     except Exception as defect:
         log.exception("the connector %s cannot write a reply", connector.manifest.name)
         why = fit_to_keep(f"no reply to it can be written ({type(defect).__name__}: {defect}): report that")

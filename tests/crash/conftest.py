@@ -29,6 +29,6 @@ def trial() -> Trial:
     """CRASH_SEED repeats a trial; CRASH_BACKORDERS and CRASH_KILLS make it longer than the suite's short one."""
     return Trial(
         seed=int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(10**6)),
-        backorders=int(os.environ.get("CRASH_BACKORDERS", "12")),
-        kills=int(os.environ.get("CRASH_KILLS", "6")),
+        backorders=int(os.environ.get("CRASH_BACKORDERS", "9")),
+        kills=int(os.environ.get("CRASH_KILLS", "5")),
     )

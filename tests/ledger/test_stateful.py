@@ -531,7 +531,7 @@ def test_the_laws_hold_under_any_trade(emptied_ledger: Callable[[], str]) -> Non
         run_state_machine_as_test(
             Books,
             settings=settings(
-                max_examples=EXAMPLES or 10,
+                max_examples=EXAMPLES or 7,
                 stateful_step_count=30,
                 derandomize=not EXAMPLES,
                 database=None,

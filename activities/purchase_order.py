@@ -166,7 +166,7 @@ class PurchaseOrderActivities:
             return await self._replied(step)
         if stored.kind != "cancel" and (await self._position(step.po_number)).open == 0:
             # Given up while nobody knew whether it had arrived. It has not, so it is not sent again.
-            await self._record(step, "refused", reason="it never arrived, and nobody wants it any more")
+            await self._record(step, "refused", reason="nobody wants it any more, and it is not known to have arrived")
             return await self._told(step)
         attempt = f"{step.key}/{activity.info().attempt}"
         await operations.leaves(self._ledger, step.operation_id, attempt=attempt, at=step.at)
@@ -183,13 +183,17 @@ class PurchaseOrderActivities:
                 type="Unknown",
             )
         if found is None and receipt.result is SendResult.REFUSED:
-            raise ApplicationError(
-                f"{stored.supplier_id} refuses it ({receipt.reason}), and may have it already, from an earlier try. "
-                "Ask them; then resolve with 'acknowledged' if they have it; else with 'close_short', or a change with "
-                "'refused'",
-                type="Unknown",
-                non_retryable=True,
-            )
+            # Refused, goods would be bought elsewhere; a reduction or a cancellation that is refused buys nothing.
+            adds = stored.kind == "change" and (await self._position(step.po_number)).adds_lines
+            if stored.kind == "place" or adds:
+                otherwise = "refused" if adds else "close_short"
+                raise ApplicationError(
+                    f"{stored.supplier_id} refuses it ({receipt.reason}), and may have it already, from an earlier "
+                    "try. Ask them; resolve with 'acknowledged' if they have it, or with "
+                    f"'{otherwise}' to buy elsewhere",
+                    type="Unknown",
+                    non_retryable=True,
+                )
         # What the supplier said with it is kept first: once it counts as delivered, nobody asks again.
         await self._keep_reply(stored, receipt.events, at=step.at)
         taken = receipt.result is SendResult.DELIVERED

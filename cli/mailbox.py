@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
+from temporalio.service import RPCError
 
 from activities.inward import wake_mailbox
 from cli.asking import NobodyRuns, ask_mailbox, ask_standing
 from cli.connections import open_ledger, task_queue, temporal_client
 from cli.decisions import PATIENCE, Wait
-from cli.errors import CommandFailed
+from cli.errors import CommandFailed, Refused
 from cli.terminal import console, plain, say, table
 from domain import names
 from domain.mailbox import UnreadableMessage
@@ -81,22 +82,24 @@ class Seen(NamedTuple):
     """What the mailboxes' workflows know beside the books: what was passed over, and why a look came to nothing."""
 
     standings: Mapping[str, MailboxStanding]
-    unknown: CommandFailed | None = None
-    """Why they could not be asked."""
+    unknown: Mapping[str, Exception]
+    """By supplier, why its mailbox could not be asked."""
 
     def told(self, supplier_id: str) -> dict[str, Any]:
         """What is said of a supplier, as JSON has it; null: it is not known."""
         standing = self.standings.get(supplier_id)
         return {
-            "in_the_way": None if self.unknown else _in_the_way(standing),
+            "in_the_way": None if supplier_id in self.unknown else _in_the_way(standing),
             "trouble": standing.trouble if standing else None,
         }
 
     def code(self, waiting: bool) -> int:
         """The exit code, when the books say that a message waits, or none does. Raises: CommandFailed."""
-        if self.unknown:
-            raise self.unknown
-        return 1 if waiting or any(one.trouble or _in_the_way(one) for one in self.standings.values()) else 0
+        if waiting or any(one.trouble or _in_the_way(one) for one in self.standings.values()):
+            return 1
+        for supplier_id, why in self.unknown.items():
+            raise CommandFailed(f"what stands in the way of {supplier_id}'s documents is not known: {why}")
+        return 0
 
 
 def _in_the_way(standing: MailboxStanding | None) -> Sequence[str]:
@@ -126,29 +129,33 @@ async def _one(
 
 async def _seen(suppliers: Collection[str], wait: float) -> Seen:
     """Ask the mailboxes of these suppliers; of several, those that say in Temporal's index that they need a person."""
+    asked = {mailbox_contract.workflow_id(supplier_id): supplier_id for supplier_id in sorted(suppliers)}
     try:
         client = await temporal_client()
-        asked = {mailbox_contract.workflow_id(supplier_id): supplier_id for supplier_id in suppliers}
         if len(asked) > 1:
             needing = {found.id async for found in client.list_workflows(_NEEDING)}
             asked = {its_id: supplier_id for its_id, supplier_id in asked.items() if its_id in needing}
-        standings: dict[str, MailboxStanding] = {}
-        for its_id, supplier_id in sorted(asked.items()):
-            try:
-                said = await ask_standing(client, supplier_id, its_id, mailbox_contract.STANDING, wait=wait)
-            except NobodyRuns:
-                continue  # nothing is fetched of this supplier, or not yet
+    except (CommandFailed, RPCError) as nobody:
+        return Seen({}, dict.fromkeys(asked.values(), nobody))
+    standings: dict[str, MailboxStanding] = {}
+    unknown: dict[str, Exception] = {}
+    for its_id, supplier_id in asked.items():
+        try:
+            said = await ask_standing(client, supplier_id, its_id, mailbox_contract.STANDING, wait=wait)
+        except NobodyRuns:
+            continue  # nothing is fetched of this supplier, or not yet
+        except (CommandFailed, Refused, RPCError) as silent:
+            unknown[supplier_id] = silent
+        else:
             standings[supplier_id] = MailboxStanding.model_validate(said)
-    except CommandFailed as nobody:
-        return Seen({}, CommandFailed(f"what stands in the way of documents is not known: {nobody}"))
-    return Seen(standings)
+    return Seen(standings, unknown)
 
 
 def _list(found: Sequence[Mailbox], seen: Seen) -> None:
     drawn = table("Supplier", "Unread", "In the way", "Owed", "Last fetched", right=("Unread", "In the way", "Owed"))
     for one in found:
         fetched = f"{one.fetched_at:%Y-%m-%d %H:%M:%S}" if one.fetched_at else "never"
-        in_the_way = "?" if seen.unknown else len(_in_the_way(seen.standings.get(one.supplier_id)))
+        in_the_way = "?" if one.supplier_id in seen.unknown else len(_in_the_way(seen.standings.get(one.supplier_id)))
         drawn.add_row(*map(plain, (one.supplier_id, one.unreadable, in_the_way, one.replies_owed, fetched)))
     console().print(drawn)
     for supplier_id, standing in seen.standings.items():

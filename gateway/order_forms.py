@@ -7,7 +7,7 @@ Everything counts purchase units, as the supplier does. What a form says by itse
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from connectors.errors import Undecodable
 from connectors.messages.rendering import day
@@ -70,7 +70,7 @@ class Forms:
         """The answer to this revision, as it was given last."""
         for message in reversed(self._told):
             for event in message.events:
-                if isinstance(event, OrderAck | ChangeAck) and event.revision == self.revision:
+                if self._is_answer(event):
                     return Said(message.received_at, tuple(sentences(event)))
         return None
 
@@ -92,6 +92,14 @@ class Forms:
     def is_repeat(self, body: bytes) -> bool:
         """Was this very form sent before? Then it counts already, however the order stands by now."""
         return any(message.body == body for message in self._told)
+
+    def is_overtaken(self, body: bytes) -> bool:
+        """Was this very answer sent before, and another one since, which holds? As by a browser's way back."""
+        answers = [message.body for message in self._told if any(map(self._is_answer, message.events))]
+        return body in answers[:-1] and body != answers[-1]
+
+    def _is_answer(self, event: SupplierEvent) -> TypeGuard[OrderAck | ChangeAck]:
+        return isinstance(event, OrderAck | ChangeAck) and event.revision == self.revision
 
     def total(self, line: SeenLine) -> Decimal:
         """What a line's parts have to sum up to: what was ordered, until a change of it was agreed."""
@@ -119,8 +127,10 @@ class Forms:
     def offered(self, do: str) -> bool:
         """Can the order be answered so, as it stands?"""
         match do:
-            case "confirm" | "answer" | "refuse":
+            case "confirm" | "answer":
                 return bool(self.answers)
+            case "refuse":
+                return bool(self.answers) and not any(line.in_transit or line.received for line in self.view.lines)
             case "change":
                 return self.asks
             case _:

@@ -42,6 +42,10 @@ CHANGED = (
     "The order has changed since you opened this page, so nothing was sent. It stands below as it is now: please check "
     "what you typed, and send it again."
 )
+OVERTAKEN = (
+    "You sent us this answer before, and another one since, which holds: it stands below. If this one is right after "
+    "all, please type it again."
+)
 
 
 @router.get(
@@ -80,6 +84,8 @@ async def tell(token: Token, request: Request, connections: Connected, now: Now)
         typed = form.fields(message.body)
     except Undecodable as unreadable:
         raise _no_form() from unreadable
+    if forms.is_overtaken(message.body):
+        return _page(connections, forms, notice=OVERTAKEN, status=ProblemKind.NOT_POSSIBLE.status)
     if not repeated and (ended := _ended(connections, forms)):
         return ended
     if not repeated and not _still(forms, typed):

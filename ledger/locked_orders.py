@@ -97,12 +97,14 @@ class LockedOrder:
     def find(self, ref: LineRef) -> Line | None:
         """The line a supplier means: by its number, else by our SKU, else by theirs. No match is None, never a guess.
 
-        A number whose SKU says otherwise matches nothing either.
+        A number beside the SKU of another line, ours or theirs, matches nothing either.
         """
         if ref.line_no is not None:
             found = [line for line in self.lines if line.line_no == ref.line_no]
             if ref.sku is not None:
                 found = [line for line in found if line.sku == ref.sku]
+            if any(line.supplier_sku == ref.supplier_sku for line in self.lines):
+                found = [line for line in found if line.supplier_sku == ref.supplier_sku]
         elif ref.sku is not None:
             found = [line for line in self.lines if line.sku == ref.sku]
         else:

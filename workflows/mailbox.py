@@ -41,9 +41,9 @@ class SupplierMailbox:
         self._start = start
         self._position = start.position
         self._looked_at: datetime | None = None
-        self._trouble: str | None = None
-        self._asked_to_wait = timedelta(0)
-        self._look = True
+        self._trouble = start.trouble
+        self._asked_to_wait = start.asked_to_wait
+        self._look = start.trouble is None
         self._asked: deque[Asked[ResolveMailbox]] = deque()
         self._steps = 0
         self._looks = 0
@@ -59,7 +59,8 @@ class SupplierMailbox:
                 # a decision may come with the very task that leaves: whoever made it waits for this run
                 await workflow.wait_condition(lambda: bool(self._asked) or workflow.all_handlers_finished())
                 if not self._asked:
-                    workflow.continue_as_new(start.model_copy(update={"position": self._position}))
+                    kept = {"trouble": self._trouble, "asked_to_wait": self._asked_to_wait}
+                    workflow.continue_as_new(start.model_copy(update={"position": self._position, **kept}))
             elif self._look:
                 await self._look_now()
             else:

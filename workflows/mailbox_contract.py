@@ -1,5 +1,6 @@
 """The whole interface of a `SupplierMailbox` workflow: names, ids, payloads, search attributes."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 from domain import names
@@ -26,6 +27,10 @@ class MailboxInput(Frozen):
     """Continue as new after so many looks, or when the server suggests it."""
     position: MailboxPosition | None = None
     """Carried over continue-as-new, so that the details stay."""
+    trouble: str | None = None
+    """Carried over, too: why the last look came to nothing. The next one is not at once."""
+    asked_to_wait: timedelta = timedelta(0)
+    """As the supplier's connector asked for then."""
 
 
 class MailboxResolution(StrEnum):

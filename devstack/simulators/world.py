@@ -77,7 +77,7 @@ class Commanded:
         return answer.content
 
     async def fail_next(self, kind: FaultKind | str, n: int = 1, *, on: str = "write", seconds: float = 1) -> None:
-        """Let the next `n` requests fail: 503, 429, 500, reset, slow, drop_response."""
+        """Let the next `n` requests fail: 503, 429, 500, reset, slow, drop_response, 422."""
         await self.tell("POST", "/fail", FailNext(kind=FaultKind(kind), n=n, on=on, seconds=seconds))
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from ledger import catalogue
 from ledger.operations import stored_operation
 from ledger.supplier_view import supplier_view
 from tests.gateway.mailed_orders import MAILBOX, SECRET, MailedShop, cedar, form_of, link_in, open_mailed_shop
+from tests.workflows.shop import eventually
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,8 @@ async def test_lines_are_answered_in_parts_shown_again_and_corrected(
     corrected = refilled | {"now-1": "10", "later-1": "", "later-on-1": "", "not-1": "", "why-1": ""}
     assert (await browser.post(order.page, data=corrected)).status_code == 200
     await mailing.shop.po_until(order.po_number, lambda p: p.lines[0].open == 10)
+    stale = await browser.post(order.page, data=first)  # by the browser's way back
+    assert (stale.status_code, "another one since, which holds" in stale.text) == (409, True)
     # back to the first answer: the same words, and yet a new answer
     back = form_of(await browser.get(order.page), "answer") | {k: v for k, v in first.items() if k != "seen"}
     assert (await browser.post(order.page, data=back)).status_code == 200
@@ -160,6 +164,13 @@ async def test_a_form_sent_twice_counts_once(mailing: MailedShop, browser: httpx
     assert await kept(mailing, order.po_number) == 1
     page = await browser.get(order.page)
     assert "Shipment: 1 of line 1, tracking TRK-1" in page.text
+
+    async def can_refuse_no_more() -> bool | None:
+        return "We can deliver nothing of it" not in (await browser.get(order.page)).text or None
+
+    await eventually(can_refuse_no_more, partial(browser.get, order.page))
+    refuse = {"do": "refuse", "sure": "yes", "reason": ""}
+    assert (await browser.post(order.page, data=refuse)).status_code == 409
     assert form_of(page, "ship")["most-1"] == "1"
 
 

@@ -246,6 +246,20 @@ async def test_how_a_line_may_be_named(shop: Any, ref: LineRef, found: bool) -> 
     assert ((await line(shop, po_number)).open == 6) is found
 
 
+async def test_a_number_beside_their_name_of_another_line_is_nobodys(shop: Any) -> None:
+    """A supplier who numbers lines anew, and names them by his own SKUs alone: neither is guessed at."""
+    await shop.sourced("a", "LAMP", 10)
+    await shop.sourced("b", "BULB", 10)
+    po_number = (await shop.position("a")).claims[0].po_number
+    await place(shop, po_number)
+    before = [one.open for one in (await po(shop, po_number)).lines]
+    swapped = [LineRef(line_no=1, supplier_sku="acme-BULB"), LineRef(line_no=2, supplier_sku="acme-LAMP")]
+    answers = tuple(AckLine(line=one, splits=(part(SplitStatus.REJECTED, 5),)) for one in swapped)
+    applied = await hear(shop, OrderAck(po_number=po_number, lines=answers))
+    assert len(applied.incidents) == 2 and "which is not on it" in applied.incidents[0]
+    assert [one.open for one in (await po(shop, po_number)).lines] == before
+
+
 async def test_an_old_answer_is_recorded_and_not_applied(shop: Any) -> None:
     po_number = await placed(shop, a=5, b=5)
     await shop.cancel("b")

@@ -14,13 +14,14 @@ from cli.amounts import as_data
 from cli.connections import open_ledger
 from cli.ids import meant
 from cli.next_step import Step, of_backorder, of_purchase_order
-from cli.terminal import console
+from cli.terminal import console, say
 from domain.backorder_position import BackorderPosition, Status
 from domain.purchase_order_position import PurchaseOrderPosition, PurchaseOrderStatus
 from ledger import backorders, purchase_orders
 from ledger.backorders import StoryLine
 from ledger.order_list import ListedOrder, Tally, find_orders, tally_orders
 from ledger.overview import find, tally
+from ledger.unreadable import mailboxes
 
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -63,6 +64,8 @@ def status(
             _print(told)
         elif attention:
             lists.attention(found, asking, now)
+            if unread := asyncio.run(_unread()):
+                say(f"{unread} messages of suppliers wait for a person, too: `promisekeeper mailbox`", console())
         else:
             lists.backorders(*found, asking[1], now)
         return 0
@@ -110,6 +113,12 @@ def list_purchase_orders(
     else:
         lists.purchase_orders(*found, now)
     return 0
+
+
+async def _unread() -> int:
+    """Suppliers' messages that nobody could read, or that concern no order."""
+    async with open_ledger() as ledger:
+        return sum(one.unreadable for one in await mailboxes(ledger))
 
 
 async def _look(

@@ -226,6 +226,8 @@ async def test_every_message_of_a_mailbox_is_sent_by_a_command(shop: Shop, promi
     assert code == 1 and "acme" in out
     code, out, _ = await promisekeeper("mailbox", "acme")
     assert code == 1 and "PO-0" in out
+    _, out, _ = await promisekeeper("status", "--attention")
+    assert "messages of suppliers wait for a person, too: `promisekeeper mailbox`" in out
     try:
         code, _, err = await promisekeeper("mailbox", "acme", "retry", "--look")
         assert code == 1, err  # it can be read, and still concerns no order

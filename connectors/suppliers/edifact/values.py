@@ -132,9 +132,9 @@ def line_number(text: str) -> int | None:
 
 
 def free_text(segments: Iterable[Segment]) -> str:
-    """The words of all FTX (C108)."""
+    """The words of all FTX (C108); what is said again, as of each line, stands there once."""
     words: list[str] = []
     for segment in segments:
         if segment.tag == "FTX" and len(segment.elements) >= 4:
             words.append(" ".join(filter(None, (part.strip() for part in segment.elements[3]))))
-    return "; ".join(filter(None, words))
+    return "; ".join(filter(None, dict.fromkeys(words)))

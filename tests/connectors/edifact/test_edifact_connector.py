@@ -15,16 +15,11 @@ from connectors.suppliers.edifact.connector import EdifactConfig, EdifactConnect
 from connectors.suppliers.edifact.partner import EdifactPartner
 from connectors.suppliers.interface import FILE_NAME, Envelope, Idempotency, Inbound, SendResult
 from domain.supplier_events import OrderAck, SyntaxAck
+from tests.connectors import mock_edi
 from tests.connectors.edifact.shop import CANCEL, IDS, ORDER, inward, message
 
 SETTINGS: dict[str, object] = {
-    "partner": {
-        "our_id": "EURODIS",
-        "partner_id": "MOCKEDI",
-        "partner_qualifier": "ZZ",
-        "their_item_qualifier": "VP",
-        "test": True,
-    },
+    "partner": mock_edi.EDIFACT,
     "transport": {"kind": "folder", "outbox": "/there", "inbox": "/here"},
 }
 

@@ -20,16 +20,9 @@ from domain.supplier_events import (
     SupplierEvent,
     SyntaxAck,
 )
+from tests.connectors import mock_edi
 from tests.connectors.edifact.shop import IDS, codec, inward
 
-# EURODIS is the customer in mock-edi's own data that speaks EDIFACT; its documents are all marked as tests.
-US: dict[str, object] = {
-    "our_id": "EURODIS",
-    "partner_id": "MOCKEDI",
-    "partner_qualifier": "ZZ",
-    "their_item_qualifier": "VP",
-    "test": True,
-}
 PANELS = OrderLine(
     line_no=1,
     sku="PANEL",
@@ -98,7 +91,7 @@ ACCEPTED, BACKORDERED, REJECTED = SplitStatus.ACCEPTED, SplitStatus.BACKORDERED,
 
 
 def test_an_order_is_acknowledged_answered_shipped_in_parts_and_billed(mock: Mock) -> None:
-    edifact = codec(**US)
+    edifact = codec(**mock_edi.EDIFACT)
     send(mock, edifact, ORDER, 7)
     read, ack = collected(mock, edifact)
     assert read == SyntaxAck(control_number=7)
@@ -125,24 +118,15 @@ def test_its_backorders_mean_what_the_profile_says(
     mock: Mock, behaviour: str, backorders: str, lines: dict[int | None, list[tuple[SplitStatus, Decimal]]]
 ) -> None:
     mock.behaviour("EURODIS", behaviour)
-    edifact = codec(**US, backorders=backorders)
+    edifact = codec(**mock_edi.EDIFACT, backorders=backorders)
     send(mock, edifact, ORDER, 7)
     _, ack = collected(mock, edifact)
     assert answers(ack) == lines
 
 
-def test_a_refused_order_is_refused_with_its_words(mock: Mock) -> None:
-    mock.behaviour("EURODIS", "reject-all")
-    edifact = codec(**US)
-    send(mock, edifact, ORDER, 7)
-    _, ack = collected(mock, edifact)
-    assert isinstance(ack, OrderAck) and not ack.accepted and ack.lines == ()
-    assert "Order refused" in ack.reason
-
-
 def test_a_refused_document_is_no_answer_to_the_order(mock: Mock) -> None:
     mock.behaviour("EURODIS", "reject-ack")
-    edifact = codec(**US)
+    edifact = codec(**mock_edi.EDIFACT)
     ids = IDS.model_copy(update={"control_number": 8})
     mock.send(edifact.render(ORDER, ids).body.decode("latin-1"))
     (refusal,) = collected(mock, edifact)
@@ -151,7 +135,7 @@ def test_a_refused_document_is_no_answer_to_the_order(mock: Mock) -> None:
 
 
 def test_the_same_document_twice_is_one_order(mock: Mock) -> None:
-    edifact = codec(**US)
+    edifact = codec(**mock_edi.EDIFACT)
     body = edifact.render(ORDER, IDS).body.decode("latin-1")
     assert mock.send(body)["accepted"]
     again = mock.send(body)
@@ -161,7 +145,7 @@ def test_the_same_document_twice_is_one_order(mock: Mock) -> None:
 
 
 def test_a_reduction_is_taken(mock: Mock) -> None:
-    edifact = codec(**US, change_answers="by action")  # it names no change in its answer
+    edifact = codec(**mock_edi.EDIFACT, change_answers="by action")  # it names no change in its answer
     send(mock, edifact, ORDER, 7)
     collected(mock, edifact)
     send(mock, edifact, CHANGE, 8)
@@ -174,7 +158,7 @@ def test_a_reduction_is_taken(mock: Mock) -> None:
 
 def test_a_withdrawal_is_taken(mock: Mock) -> None:
     # it answers a withdrawal with a refusal of every line, which it uses for a change that it does not take, too
-    edifact = codec(**US, change_answers="by action", refused_changes="unclear")
+    edifact = codec(**mock_edi.EDIFACT, change_answers="by action", refused_changes="unclear")
     send(mock, edifact, ORDER, 7)
     collected(mock, edifact)
     send(mock, edifact, CANCEL, 8)

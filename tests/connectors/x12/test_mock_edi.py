@@ -7,9 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from mockedi.testing import Mock
 
-from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request, SendResult, WireIds
+from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request
 from connectors.suppliers.x12.connector import X12Connector
 from domain.supplier_events import (
     ChangeAck,
@@ -17,15 +16,13 @@ from domain.supplier_events import (
     Hint,
     OrderAck,
     ShipNotice,
-    SupplierEvent,
     SyntaxAck,
 )
+from tests.connectors import mock_edi
+from tests.connectors.mock_edi import Trade
 from tests.connectors.x12.partners import IDS
 
-PARTNER: dict[str, object] = {
-    "our_id": "ACME",
-    "partner_id": "MOCKEDI",
-    "usage": "T",
+PARTNER = mock_edi.X12 | {
     "added_lines": True,
     "changed_balance": "follows",
     # It answers a change with the lines as they then stand, so that an accepted cancellation rejects each of them (RD).
@@ -34,44 +31,6 @@ PARTNER: dict[str, object] = {
 }
 LATER = 3_600_000
 """Milliseconds until it ships, where a test wants to change the order first."""
-
-
-class Trade:
-    """Us and mock-edi, with a folder for each direction."""
-
-    def __init__(self, mock: Mock, folder: Path, settings: dict[str, object]) -> None:
-        self.mock = mock
-        folders = {"kind": "folder", "outbox": str(folder / "to"), "inbox": str(folder / "from"), "settle_seconds": 0}
-        self.connector = X12Connector("mock", {"partner": PARTNER | settings, "transport": folders})
-        self.issues: list[str] = []
-        self._number = 0
-        self._cursor: str | None = None
-
-    def _ids(self) -> WireIds:
-        self._number += 1
-        return IDS.model_copy(update={"control_number": self._number, "operation_id": f"op-{self._number}"})
-
-    async def send(self, request: Request) -> int:
-        """Send one request, let the partner work, and return the control number."""
-        envelope = self.connector.render(request, self._ids())
-        assert (await self.connector.send(envelope)).result is SendResult.DELIVERED
-        scanned = self.mock.expect("POST", "/_mock/drop/scan")
-        assert [one["ok"] for one in scanned["files"]] == [True], scanned
-        return self._number
-
-    async def hear(self) -> list[SupplierEvent]:
-        """What came, each message read, acknowledged and put away."""
-        found: list[SupplierEvent] = []
-        while (batch := await self.connector.poll(self._cursor)).messages:
-            self._cursor = batch.cursor
-            for message in batch.messages:
-                decoded = self.connector.decode(message)
-                self.issues += decoded.issues
-                found += decoded.events
-                reply = self.connector.acknowledge(message, self._ids())
-                if reply is not None:
-                    assert self.mock.send(reply.body.decode())["accepted"]
-        return found
 
 
 Traders = Callable[..., Trade]
@@ -85,12 +44,14 @@ def trade(tmp_path: Path) -> Iterator[Traders]:
         def build(behaviour: str = "accept", ships_after: int = 0, bills_after: int = 0, **settings: object) -> Trade:
             for name in ("to", "from"):
                 (tmp_path / name).mkdir()
-            folders = {"drop_dir": str(tmp_path / "to"), "pickup_dir": str(tmp_path / "from")}
+            to, back = str(tmp_path / "to"), str(tmp_path / "from")
+            folders = {"drop_dir": to, "pickup_dir": back}
             clock = {"start_at": "2026-11-20T09:30:00Z", "drop_settle_ms": 0, "drop_interval_ms": 10**8}
             delays = {"despatch_delay_ms": ships_after, "invoice_delay_ms": max(bills_after, ships_after)}
-            mock = stack.enter_context(Mock.start(**delays, **clock, **folders))
+            mock = stack.enter_context(mock_edi.running(**delays, **clock, **folders))
             mock.behaviour("ACME", behaviour)
-            return Trade(mock, tmp_path, settings)
+            transport = {"kind": "folder", "outbox": to, "inbox": back, "settle_seconds": 0}
+            return Trade(mock, X12Connector("mock", {"partner": PARTNER | settings, "transport": transport}))
 
         yield build
 
@@ -167,24 +128,6 @@ async def test_what_is_short_of_stock_follows(trade: Traders) -> None:
     here.mock.advance(seconds=30 * 86_400)
     later = [event for event in await here.hear() if isinstance(event, ShipNotice)]
     assert [int(notice.lines[0].shipped) for notice in later] == [65]
-
-
-async def test_lines_and_orders_are_refused(trade: Traders) -> None:
-    here = trade("reject-line")
-    await here.send(ORDER)
-    (order,) = [event for event in await here.hear() if isinstance(event, OrderAck)]
-    assert parts(order) == {1: [("accepted", 10)], 2: [("rejected", 4)]}
-    here.mock.behaviour("ACME", "reject-all")
-    await here.send(ORDER.model_copy(update={"po_number": "PO-1002"}))
-    (refused,) = [event for event in await here.hear() if isinstance(event, OrderAck)]
-    assert (refused.po_number, refused.accepted, refused.reason) == ("PO-1002", False, "Order refused")
-
-
-async def test_a_translator_that_rejects_everything_is_heard(trade: Traders) -> None:
-    here = trade("reject-ack")
-    number = await here.send(ORDER)
-    (event,) = await here.hear()
-    assert isinstance(event, SyntaxAck) and (event.control_number, event.accepted) == (number, False)
 
 
 async def test_damaged_documents_are_read_and_acknowledged_as_damaged(trade: Traders) -> None:

@@ -10,7 +10,7 @@ LONGEST_WORDS = 500
 LONGEST_NAME = 200
 """Characters of a far side's name for a thing: the ledger finds things by it."""
 
-ASTRAY = "orders something from us: it went astray"
+ASTRAY = "orders something from us: it went astray. Tell them."
 """Of a document that a supplier sent the wrong way: whoever sent it has to be told, or waits for goods."""
 
 

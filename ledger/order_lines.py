@@ -168,4 +168,9 @@ async def mark_known(
 ) -> None:
     """The supplier speaks of the order, so it has it: it is not silent, and the order did reach it."""
     await connection.execute(_ACKNOWLEDGED, (at, supplier_order_no, order.po_number))
+    await mark_arrived(connection, order, at=at)
+
+
+async def mark_arrived(connection: Connection, order: Order, *, at: datetime) -> None:
+    """The order did reach the supplier: it says something of it, and be it nothing that anybody understands."""
     await connection.execute(_ARRIVED, (at, order.po_number))

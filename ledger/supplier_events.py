@@ -4,7 +4,7 @@ Every effect runs in one transaction under the order's locks. What cannot be app
 person is needed, an incident; never an exception, since a message would then block those behind it for ever.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from domain.supplier_events import (
@@ -24,7 +24,7 @@ from ledger.attention import ask_operator
 from ledger.book import Connection
 from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units
-from ledger.order_lines import mark_known, mark_rejected, offer_rest, reject
+from ledger.order_lines import mark_arrived, mark_known, mark_rejected, offer_rest, reject
 from ledger.receipts import receive
 from ledger.ship_notices import ship
 
@@ -100,9 +100,11 @@ _ANSWERED = """
 
 
 async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck, *, at: datetime) -> Effect:
-    """The supplier's answer to the order: line by line, each in parts; lines it does not name stay as they are.
+    """The supplier's answer to the order: line by line, each in parts; lines it does not name come as they were asked.
 
-    Of lines that it is asked to add it speaks by naming them, or by naming the revision that asks for them.
+    Unless it names something that nobody can make out, which may be any of them: then they stay unanswered, and an
+    answer of nothing else is none. Of lines that it is asked to add it speaks by naming them, or by naming the revision
+    that asks for them.
     """
     order = locked.order
     parts = {"po_number": order.po_number, "revision": ack.revision}
@@ -116,18 +118,22 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
             what = f"{accepts}. Tell them that it is not wanted any more."
             return Effect(outcome="accepts what was rejected: recorded, not applied", incidents=(what,))
         return Effect(outcome="the order is over: recorded, not applied")
+    answers, unread = _read(locked, ack.lines)
+    if ack.accepted and unread and not answers:
+        await mark_arrived(connection, order, at=at)
+        return Effect(outcome="names no line that can be made out: recorded, not applied", incidents=unread)
     await mark_known(connection, order, at=at, supplier_order_no=ack.supplier_order_no)
     await connection.execute(_ANSWERED, (at, "accepted" if ack.accepted else "refused", order.po_number))
     if not ack.accepted:
         await reject(connection, locked, at=at)
         return Effect(outcome=f"rejected{f': {ack.reason}' if ack.reason else ''}")
-    agreed = await take_as_agreed(connection, locked, ack.revision, at=at)
-    answers, incidents = _read(locked, ack.lines)
+    agreed = not unread and await take_as_agreed(connection, locked, ack.revision, at=at)
+    incidents = (*unread, *_too_many(locked, answers))
     lines: list[Line] = []
     for line in locked.lines:
         if line.line_no in answers:
             lines.append(await confirm(connection, locked, line, answers[line.line_no], at=at))
-        elif line.to_add and not agreed:
+        elif unread or (line.to_add and not agreed):
             lines.append(line)
         else:
             lines.append(await confirm_as_asked(connection, locked, line, at=at))
@@ -146,22 +152,26 @@ def _said_of(lines: Sequence[Line], answers: Mapping[int, Sequence[Split]]) -> s
 def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list[Split]], tuple[str, ...]]:
     """The parts of each line, by line number; and in words what cannot be read."""
     parts: dict[int, list[Split]] = {}
-    incidents: list[str] = []
+    unread: list[str] = []
     for answer in lines:
         line = locked.find(answer.line)
         if line is None or any(stock_units(split.quantity, line) is None for split in answer.splits):
             what = "is not on it" if line is None else f"has parts of no whole stock units ({line.unit_factor} to one)"
-            incidents.append(
+            unread.append(
                 f"{locked.order.supplier_name} answers {locked.order.po_number} with {named(answer.line)}, "
                 f"which {what}. Ask them what they will deliver."
             )
             continue
         parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
+    return parts, tuple(unread)
+
+
+def _too_many(locked: LockedOrder, answers: Mapping[int, Sequence[Split]]) -> Iterator[str]:
+    """In words, of which lines the supplier confirms more than was ordered."""
     for line in locked.lines:
-        units = stock_units(still_to_come(parts.get(line.line_no, ())), line)
+        units = stock_units(still_to_come(answers.get(line.line_no, ())), line)
         if units is not None and units > line.ordered - line.cancelled:
-            incidents.append(
+            yield (
                 f"{locked.order.supplier_name} confirms {units} of {line.sku} on {locked.order.po_number}, of which "
                 f"{line.ordered - line.cancelled} are ordered. Tell them to send no more."
             )
-    return parts, tuple(incidents)

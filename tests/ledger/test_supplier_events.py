@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.purchase_order_duty import PurchaseOrderDutyKind, next_duty
 from domain.purchase_order_position import PurchaseOrderStatus
 from domain.supplier_events import (
     AckLine,
@@ -16,6 +17,7 @@ from domain.supplier_events import (
     NoticeLine,
     OrderAck,
     ShipNotice,
+    Split,
     SplitStatus,
 )
 from ledger import operations, purchase_orders
@@ -225,6 +227,46 @@ async def test_an_unknown_line_is_an_incident_and_the_others_are_applied(shop: A
     assert "line 7, which is not on it" in applied.incidents[0]
     assert (await po(shop, po_number)).attention == applied.incidents[0]
     assert await claims(shop, "a", "b") == [5, 0]
+
+
+async def test_an_unknown_line_may_be_any_that_is_not_named_so_those_stay_unanswered(shop: Any) -> None:
+    po_number = await ordered(shop, a=5)
+    await shop.sourced("c", "BULB", 6)
+    await place(shop, po_number)
+    unknown = AckLine(line=LineRef(sku="20"), splits=(part(SplitStatus.REJECTED, 6),))
+    known = AckLine(line=LineRef(sku="LAMP"), splits=(part(ACCEPTED, 5),))
+    await hear(shop, OrderAck(po_number=po_number, lines=(known, unknown)))
+    assert [(await shop.position(one)).claims[0].confirmed for one in ("a", "c")] == [True, False]
+    await hear(shop, OrderAck(po_number=po_number))
+    assert (await shop.position("c")).claims[0].confirmed
+
+
+@pytest.mark.parametrize(
+    ("line", "splits"),
+    [
+        (LineRef(sku="10"), (part(SplitStatus.REJECTED, 5),)),
+        (LineRef(line_no=1), (Split(status=ACCEPTED, quantity=Decimal("2.5")),)),
+    ],
+    ids=["no such line", "half a unit"],
+)
+async def test_an_answer_of_which_nothing_can_be_made_out_is_none(
+    shop: Any, line: LineRef, splits: tuple[Split, ...]
+) -> None:
+    po_number = await ordered(shop, a=5)
+    await purchase_orders.freeze(shop.ledger, po_number, key=shop.key(), at=MONDAY)
+    place_it = await operations.plan_place(shop.ledger, po_number)
+    assert place_it is not None
+    await store(shop, place_it)
+    await operations.record_send(shop.ledger, place_it.operation_id, key="timed out", at=MONDAY, result="unknown")
+    applied = await hear(shop, OrderAck(po_number=po_number, lines=(AckLine(line=line, splits=splits),)))
+    position = await po(shop, po_number)
+    # it has arrived, and an answer is waited for; silence ends as ever
+    assert (position.status, position.acknowledged_at) == (PurchaseOrderStatus.ACKNOWLEDGEMENT_PENDING, None)
+    duty = next_duty(position, TUESDAY)
+    assert duty is not None and duty.kind is PurchaseOrderDutyKind.CHASE
+    assert position.attention == applied.incidents[0]
+    assert await outcome(shop) == "names no line that can be made out: recorded, not applied"
+    assert [claim.confirmed for claim in (await shop.position("a")).claims] == [False]
 
 
 @pytest.mark.parametrize(

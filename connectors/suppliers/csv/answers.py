@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.profile import CsvPartner
-from connectors.suppliers.csv.tables import Row, rows
+from connectors.suppliers.csv.tables import ANY_ITEM, Row, rows
 from connectors.suppliers.csv.values import BALANCES, PURPOSES, STATUSES, YES, read_day, read_number
 from connectors.suppliers.interface import Decoded
 from connectors.suppliers.issues import Issues
@@ -49,6 +49,9 @@ from domain.supplier_events import (
 
 _OUR_TYPES = frozenset({"", "order", "change", "cancel"})
 """A partner may fill in our own file and send it back; its columns tell what it has become."""
+
+_OF_A_LINE = ("line_no", "sku", "supplier_sku", "item", ANY_ITEM, "quantity")
+"""A row with a text in one of them does not speak for the whole order."""
 
 _VERDICTS = {
     "accepted": ChangeVerdict.ACCEPTED,
@@ -123,7 +126,7 @@ class _Answers:
         whole: list[Row] = []
         for row in of_one:
             ref = _line(row)
-            if ref is None and any(row[column] for column in ("line_no", "sku", "supplier_sku", "item", "quantity")):
+            if ref is None and any(row[column] for column in _OF_A_LINE):
                 self._ask(po_number, row, "answers for a line, and names none that can be read")
             elif ref is None:
                 whole.append(row)

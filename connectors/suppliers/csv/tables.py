@@ -41,7 +41,7 @@ ALIASES = {
     **{f"{whose}_{thing}": "supplier_sku" for whose in ("supplier", "vendor", "our") for thing in _THINGS},
     **dict.fromkeys((*_THINGS[1:], *(f"{thing}_code" for thing in _THINGS[1:])), "item"),
     **dict.fromkeys(("shipped", "shipped_quantity", "quantity_shipped"), "quantity"),
-    **dict.fromkeys(("confirmed", "confirmed_quantity", "quantity_confirmed"), "quantity"),
+    **dict.fromkeys(("confirmed_quantity", "quantity_confirmed"), "quantity"),
     **dict.fromkeys(("accepted_quantity", "quantity_accepted"), "quantity"),
     **dict.fromkeys(("ordered", "ordered_quantity", "quantity_ordered", "order_quantity"), "quantity_before"),
     **dict.fromkeys(("uom", "unit_of_measure"), "unit"),
@@ -65,7 +65,7 @@ SURER = frozenset(
     {
         *(f"{said}_quantity" for said in ("confirmed", "shipped", "accepted")),
         *(f"quantity_{said}" for said in ("confirmed", "shipped", "accepted")),
-        *("confirmed", "shipped", "eta", "etd", "promise_date", "promised_date", "promised_delivery_date"),
+        *("shipped", "eta", "etd", "promise_date", "promised_date", "promised_delivery_date"),
         *("confirmed_date", "confirmed_delivery_date", "estimated_delivery_date"),
     }
 )
@@ -73,6 +73,9 @@ SURER = frozenset(
 
 ORDERED = {"quantity": "quantity_before", "deliver_on": "wanted_on"}
 """What such a column repeats."""
+
+ANY_ITEM = "any item"
+"""Each of several columns that may name the item, of which nobody says which does. No header is called so."""
 
 COLUMNS = frozenset(
     {
@@ -203,14 +206,14 @@ def _columns(header: list[str], partner: CsvPartner) -> list[str]:
         columns.append(agreed or ALIASES.get(folded, folded))
         theirs.append(bool(agreed) or folded in SURER)
     sure = {column for column, answers in zip(columns, theirs, strict=True) if answers}
-    return [
-        ORDERED.get(column, column) if column in sure and not answers else column
-        for column, answers in zip(columns, theirs, strict=True)
-    ]
+    unsure = {column: ORDERED.get(column, column) for column in sure}
+    if columns.count("item") > 1:
+        unsure["item"] = ANY_ITEM
+    return [column if answers else unsure.get(column, column) for column, answers in zip(columns, theirs, strict=True)]
 
 
 def _folded(plain: str) -> str:
-    """A header's name in the words of `ALIASES`: `order_number` and `order_nr` are the order, `conf_qty` a quantity."""
+    """A header's name in the words of `ALIASES`: `order_number` and `order_nr` are the order."""
     if plain in COLUMNS or plain in OURS_ONLY:
         return plain
     return "_".join(_SAME_WORD.get(word, word) for word in plain.split("_")).removesuffix("_no")
@@ -231,7 +234,9 @@ def _matched(records: list[tuple[int, list[str]]], partner: CsvPartner, issues: 
         issues.add(f"{at} rows above the header are not read")
     seen: set[str] = set()
     for column, written in zip(columns, header, strict=True):
-        if column and column not in COLUMNS | OURS_ONLY:
+        if column == ANY_ITEM:
+            issues.add(f"the column {written!r} may name the item, and so may another one; it is not read")
+        elif column and column not in COLUMNS | OURS_ONLY:
             issues.add(f"the column {written!r} is not known; it is not read")
         elif column and column in seen:
             issues.add(f"the column {column} is there twice; the first one with a text counts")

@@ -108,6 +108,8 @@ def owed(message: Inward, ids: WireIds, partner: CxmlPartner) -> Reply:
             return response(
                 450, "Not Implemented", "Our profile is agreed by hand; the connection works.", ids, partner
             )
+        if local_name(asked) == "OrderRequest":
+            return response(406, "Not Acceptable", "We take no orders: this one went astray.", ids, partner)
         decoded(message, partner)
     except Undecodable as unreadable:
         return response(406, "Not Acceptable", str(unreadable), ids, partner)

@@ -31,7 +31,7 @@ def read_hint(kind: str, segments: Body, issues: Issues) -> list[SupplierEvent]:
         what = f"{said}: their system reports an error. {free_text(segments)}"
         return [Unmatched(po_number=number or None, what=plain_words(what))]
     if kind in _ORDERS_US:
-        return [Unmatched(what=plain_words(f"{said} {ASTRAY}. Tell them."))]
+        return [Unmatched(what=plain_words(f"{said} {ASTRAY}"))]
     known = _WHAT.get(kind)
     if known is None:
         issues.add(f"messages of type {kind or 'none'} are not read")

@@ -171,7 +171,7 @@ class X12Codec:
             one.faults.append("1")
             found.unread.add(one)
             if one.code in _ORDERS_US:
-                found.events.append(Unmatched(what=plain_words(f"{one} {ASTRAY}. Tell them.")))
+                found.events.append(Unmatched(what=plain_words(f"{one} {ASTRAY}")))
                 return 1
             issues.add(f"{one} is of a kind that is not read")
             return 0

@@ -290,6 +290,31 @@ def test_a_partner_says_whose_number_its_item_is() -> None:
     assert event.lines[0].line == LineRef(supplier_sku="V-1")
 
 
+@pytest.mark.parametrize("quantity", ["4", ""])
+def test_of_several_columns_that_may_name_the_item_none_does(quantity: str) -> None:
+    decoded = read(f"PO,Article,Item No,Status,Qty\nPO-1,4711,LAMP,rejected,{quantity}\n".encode())
+    (event,) = decoded.events
+    assert event.kind == "unmatched"
+    assert "names none that can be read" in event.what
+    assert decoded.issues == tuple(
+        f"the column {column!r} may name the item, and so may another one; it is not read"
+        for column in ("Article", "Item No")
+    )
+
+
+@pytest.mark.parametrize("ours", ["item", "sku"])
+def test_a_partner_says_which_of_several_columns_names_the_item(ours: str) -> None:
+    (event,) = read(b"PO,Article,Item No,Status,Qty\nPO-1,4711,LAMP,ok,4\n", columns={"Item No": ours}).events
+    assert isinstance(event, OrderAck)
+    assert event.lines[0].line == LineRef(sku="LAMP")
+
+
+def test_a_column_that_says_whether_it_is_confirmed_is_no_quantity() -> None:
+    (event,) = read(b"PO,Line,Status,Qty,Confirmed\nPO-1,1,confirmed,5,Yes\n").events
+    assert isinstance(event, OrderAck)
+    assert event.lines[0].splits[0].quantity == 5
+
+
 def test_each_known_name_is_written_as_a_header_is_folded() -> None:
     """One that is not is never found."""
     assert [name for name in {*ALIASES, *SURER} if _folded(name) != name] == []

@@ -182,6 +182,15 @@ def test_ten_thousand_lines_are_written() -> None:
     assert sum(1 for _ in document.iter("ItemOut")) == 10_000
 
 
+def test_who_orders_from_us_is_told_that_it_went_astray() -> None:
+    document = Inward(body=(SAMPLES / "public_order_request.xml").read_bytes(), headers={})
+    reply = CxmlConnector("acme", CONFIG).acknowledge(document, IDS)
+    assert reply
+    status = etree.fromstring(reply.body).find("Response/Status")
+    assert status is not None
+    assert (status.get("code"), status.text) == ("406", "We take no orders: this one went astray.")
+
+
 def test_the_operations_id_of_a_response_may_be_anything() -> None:
     ids = WireIds(operation_id='a "<\x00\ud800 é')
     reply = CxmlConnector("acme", CONFIG).acknowledge(Inward(body=b"", headers={}), ids)

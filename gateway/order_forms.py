@@ -149,7 +149,8 @@ class Forms:
         return values
 
     def problems(self, typed: Mapping[str, str], events: tuple[SupplierEvent, ...]) -> Iterator[FieldProblem]:
-        """What does not fit the order: days out of reason, and a delivery note that was told of before."""
+        """What does not fit the order: parts of a piece, days out of reason, a delivery note that we know."""
+        yield from self._broken(events)
         first = self.view.frozen_at.date() - LONGEST_EARLIER
         last = self.view.frozen_at.date() + LONGEST_LEAD_TIME
         for field, value in typed.items():
@@ -168,6 +169,27 @@ class Forms:
                     "to correct the first, reply to our mail."
                 )
                 yield FieldProblem("shipment", words)
+
+    def _broken(self, events: tuple[SupplierEvent, ...]) -> Iterator[FieldProblem]:
+        pieces = {line.line_no: line.unit_factor for line in self.view.lines}
+        said = [
+            (f"now-{answer.line.line_no}", answer.line.line_no, split.quantity)
+            for event in events
+            if isinstance(event, OrderAck)
+            for answer in event.lines
+            for split in answer.splits
+        ]
+        said += [
+            (f"shipped-{sent.line.line_no}", sent.line.line_no, sent.shipped)
+            for event in events
+            if isinstance(event, ShipNotice)
+            for sent in event.lines
+        ]
+        for field, line_no, quantity in said:
+            if line_no in pieces and quantity * pieces[line_no] % 1:
+                words = f"Line {line_no}: {plain(quantity)} leaves a part of a piece, which nobody can count."
+                yield FieldProblem(field, words)
+                return
 
 
 def units(line: SeenLine, stock_units: int) -> Decimal:

@@ -6,6 +6,7 @@ person is needed, an incident; never an exception, since a message would then bl
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from domain.supplier_events import (
     AckLine,
@@ -167,11 +168,19 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
 
 
 def _too_many(locked: LockedOrder, answers: Mapping[int, Sequence[Split]]) -> Iterator[str]:
-    """In words, of which lines the supplier confirms more than was ordered."""
+    """In words, of which lines the supplier confirms more than was ordered, or says two things of the same units."""
+    supplier, po_number = locked.order.supplier_name, locked.order.po_number
     for line in locked.lines:
-        units = stock_units(still_to_come(answers.get(line.line_no, ())), line)
-        if units is not None and units > line.ordered - line.cancelled:
+        parts = answers.get(line.line_no, ())
+        coming = stock_units(still_to_come(parts), line)
+        said = stock_units(sum((part.quantity for part in parts), start=Decimal(0)), line)
+        if coming is not None and coming > line.ordered - line.cancelled:
             yield (
-                f"{locked.order.supplier_name} confirms {units} of {line.sku} on {locked.order.po_number}, of which "
+                f"{supplier} confirms {coming} of {line.sku} on {po_number}, of which "
                 f"{line.ordered - line.cancelled} are ordered. Tell them to send no more."
+            )
+        elif said is not None and said > line.ordered:
+            yield (
+                f"{supplier} answers {po_number} with {coming or 0} of {line.sku} that come and {said - (coming or 0)} "
+                f"that do not, of {line.ordered} ordered. Ask them which holds."
             )

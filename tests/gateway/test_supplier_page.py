@@ -116,6 +116,7 @@ async def test_what_does_not_add_up_is_shown_where_it_was_typed_and_nothing_is_k
         ({"now-1": "6", "later-1": "2"}, "Say of the other 2 when they come"),
         ({"now-1": "11"}, "only 10 are ordered. Take 1 off"),
         ({"now-1": "ten"}, "Line 1: write a number such as 12"),
+        ({"now-1": "7.5", "later-1": "2.5", "later-on-1": later(9)}, "Line 1: 7.5 leaves a part of a piece"),
         ({"now-1": "1,000"}, "Line 1: write a number such as 12"),
         ({"now-1": "-3", "later-1": "13"}, "Line 1: write a number such as 12"),
         ({"now-on-2": "4.12.2026"}, "Line 2: write the date as year, month and day"),

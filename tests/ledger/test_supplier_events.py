@@ -288,6 +288,15 @@ async def test_how_a_line_may_be_named(shop: Any, ref: LineRef, found: bool) -> 
     assert ((await line(shop, po_number)).open == 6) is found
 
 
+async def test_a_line_answered_twice_for_the_same_units_is_a_persons_matter(shop: Any) -> None:
+    po_number = await placed(shop, a=10)
+    twice = [
+        AckLine(line=LineRef(line_no=1), splits=(part(status, 10),)) for status in (ACCEPTED, SplitStatus.REJECTED)
+    ]
+    applied = await hear(shop, OrderAck(po_number=po_number, lines=tuple(twice)))
+    assert "with 10 of LAMP that come and 10 that do not, of 10 ordered" in applied.incidents[0]
+
+
 async def test_a_number_beside_their_name_of_another_line_is_nobodys(shop: Any) -> None:
     """A supplier who numbers lines anew, and names them by his own SKUs alone: neither is guessed at."""
     await shop.sourced("a", "LAMP", 10)

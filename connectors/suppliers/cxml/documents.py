@@ -19,6 +19,7 @@ LARGEST_MESSAGE = 5_000_000
 
 _BLANK_BEFORE = b"\x00\t\n\r \xef\xbb\xbf"
 _SAYS_UTF8 = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']utf-?8["']""", re.IGNORECASE)
+_SAYS_UTF16 = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']utf-?16["']""", re.IGNORECASE)
 _SAYS_ENCODING = re.compile(rb"^<\?xml[^>]{0,200}?encoding\s*=")
 _LARGE_SIGNS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 """How UTF-16 begins; its blanks and zeros are not stripped."""
@@ -53,11 +54,12 @@ def read(body: bytes) -> Document:
     try:
         root = _parsed(text, None)
     except etree.XMLSyntaxError as broken:
-        if not _wrongly_utf8(text):
+        if (encodings := _said_and_used(text)) is None:
             raise Undecodable(plain_words(f"the document is no XML: {broken}")) from broken
-        issues.add("the document says it is UTF-8 and is not; it is read as Windows-1252")
+        said, used = encodings
+        issues.add(f"the document says it is {said} and is not; it is read as {used}")
         try:
-            root = _parsed(text, "windows-1252")
+            root = _parsed(text, used)
         except etree.XMLSyntaxError as hopeless:
             raise Undecodable(plain_words(f"the document is no XML: {hopeless}")) from hopeless
     if local_name(root) != "cXML":
@@ -87,14 +89,17 @@ def _parsed(text: bytes, encoding: str | None) -> Element:
     return root
 
 
-def _wrongly_utf8(text: bytes) -> bool:
+def _said_and_used(text: bytes) -> tuple[str, str] | None:
+    """The encoding that a document claims and, since it is in another, the one to read it in."""
+    if _SAYS_UTF16.match(text):  # in single bytes, as .NET writes what it had as a string
+        return "UTF-16", "UTF-8"
     if _SAYS_ENCODING.match(text) and not _SAYS_UTF8.match(text):
-        return False
+        return None
     try:
         text.decode()
     except UnicodeDecodeError:
-        return True
-    return False
+        return "UTF-8", "Windows-1252"
+    return None
 
 
 def local_name(element: Element) -> str:

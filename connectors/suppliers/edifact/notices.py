@@ -27,7 +27,11 @@ T = TypeVar("T")
 DESPATCHED = ("12", "46", "113")
 """QTY 6063 of what is in the shipment, the first that a line has."""
 
-_TAKEN, _NOT_TAKEN, _ARRIVED = "194", "195", "48"
+_TAKEN, _ARRIVED = "194", "48"
+_NOT_TAKEN = ("195", "196", "124")
+"""To go back, to be destroyed, damaged: the first that is stated counts, since the others may be the same goods."""
+_OF_OTHER_TIMES = {"1", "11", "12", "21", "59", "113", "192"}
+"""What was ordered, despatched or packed, or is to come: no part of what was received."""
 """QTY 6063 of what was received and accepted, received and not accepted, received."""
 
 _PURPOSES = {
@@ -92,7 +96,7 @@ def read_notice(segments: Body, message: str, partner: EdifactPartner, issues: I
 def read_receipt(segments: Body, message: str, partner: EdifactPartner, issues: Issues) -> list[SupplierEvent]:
     """The events of one RECADV from whoever runs our warehouse: what arrived of each order, by condition.
 
-    194 is what was received and accepted, 195 what was received and not; without these 48 is what was received.
+    194 is what was received and accepted; 195, 196 or 124 what was received and not; without 194, 48 is both together.
     """
     header, lines = _with_orders(segments, issues)
     bgm = next((segment for segment in header if segment.tag == "BGM"), Segment("BGM", []))
@@ -176,8 +180,10 @@ def _line(
 
 
 def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> ReceivedLine | None:
-    units = _quantities(block, (_TAKEN, _NOT_TAKEN, _ARRIVED), partner, issues)
-    good, bad = units.get(_TAKEN), units.get(_NOT_TAKEN, Decimal(0))
+    units = _quantities(block, (_TAKEN, *_NOT_TAKEN, _ARRIVED), partner, issues)
+    for kind in sorted({segment.part(1) for segment in block if segment.tag == "QTY"} - units.keys() - _OF_OTHER_TIMES):
+        issues.add(f"LIN {block[0].part(1)} of the RECADV states a quantity of kind {kind[:3]!r}, which is not read")
+    good, bad = units.get(_TAKEN), next((units[code] for code in _NOT_TAKEN if code in units), Decimal(0))
     if good is None and _TAKEN not in units and (arrived := units.get(_ARRIVED)) is not None and bad is not None:
         good = max(arrived - bad, Decimal(0))
     if good is None or bad is None:

@@ -202,7 +202,7 @@ class LineReader:
 
     def _joined_dates(self, dates: Dates, segments: Iterable[Segment]) -> Dates:
         for segment in segments:
-            dates = dates.joined(self._reading.promised(segment.at(1), segment.at(2), self.where))
+            dates = dates.joined(self._reading.dtm(segment, self.where))
         return dates
 
     def _part(self, ack: Segment, behind: Sequence[Segment]) -> _Part:
@@ -353,7 +353,7 @@ def header_dates(reading: Reading, header: Iterable[Segment]) -> Dates:
     dates = NO_DATES
     for segment in header:
         if segment.tag == "DTM":
-            dates = dates.joined(reading.promised(segment.at(1), segment.at(2), "the header"))
+            dates = dates.joined(reading.dtm(segment, "the header"))
     return dates
 
 

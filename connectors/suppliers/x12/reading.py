@@ -177,6 +177,12 @@ class Reading:
                 self.issue(f"{where}: {text[:40]!r} is left out: {told}")
         return found
 
+    def dtm(self, segment: Segment, where: str) -> "Dates":
+        """The day of a DTM; a period in place of one (DTM05 and DTM06) is told, and is no day."""
+        if not segment.at(2) and (period := segment.at(6)):
+            self.issue(f"{where}: {period[:40]!r} ({segment.at(5)[:10]}) is no day, and is left out")
+        return self.promised(segment.at(1), segment.at(2), where)
+
     def dates(self, qualifier: str, text: str, where: str) -> "Dates":
         """A date as its qualifier has it; none if the qualifier is of no day of ours."""
         if qualifier in self.partner.delivery_dates:

@@ -111,6 +111,10 @@ def test_a_document_that_is_not_in_the_encoding_it_names_is_read_and_told() -> N
     assert isinstance(event, OrderAck)
     assert event.reason == "Münze € to you"
     assert decoded.issues == ("the document says it is UTF-8 and is not; it is read as Windows-1252",)
+    plain = (SAMPLES / "confirmation_reject.xml").read_bytes()
+    decoded = read(plain.replace(b'encoding="UTF-8"', b'encoding="utf-16"'))
+    assert decoded.events == read(plain).events
+    assert decoded.issues == ("the document says it is UTF-16 and is not; it is read as UTF-8",)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from domain.supplier_events import (
     ChangeVerdict,
     NoticeLine,
     OrderAck,
+    Received,
     ShipNotice,
     Split,
     SplitStatus,
@@ -130,6 +131,31 @@ def test_one_quantity_that_cannot_be_read_leaves_the_others_unsaid() -> None:
     received = ("LIN+1", "QTY+48:100", "QTY+194:x", "LIN+2", "QTY+194:9", "QTY+195:x")
     told = only(codec(receipts=True), "BGM+632+R1", "RFF+ON:PO-1", *received, kind="RECADV")
     assert isinstance(told, Unmatched)
+
+
+@pytest.mark.parametrize(
+    ("said", "good", "bad", "told"),
+    [
+        (("QTY+12:100", "QTY+194:98", "QTY+124:2"), 98, 2, ()),
+        (("QTY+48:100", "QTY+124:2"), 98, 2, ()),
+        (("QTY+48:100", "QTY+196:3", "QTY+124:3"), 97, 3, ()),
+        (
+            ("QTY+194:98", "QTY+83:2"),
+            98,
+            0,
+            ("LIN 1 of the RECADV states a quantity of kind '83', which is not read",),
+        ),
+    ],
+)
+def test_what_was_received_and_not_taken_is_no_good_unit(
+    said: tuple[str, ...], good: int, bad: int, told: tuple[str, ...]
+) -> None:
+    body = message("BGM+632+R1", "RFF+ON:PO-1", "LIN+1++A:SA", *said, kind="RECADV")
+    decoded = codec(receipts=True).decode(inward(body))
+    (received,) = decoded.events
+    assert isinstance(received, Received)
+    assert [(line.good, line.damaged) for line in received.lines] == [(good, bad)]
+    assert decoded.issues == told
 
 
 def test_quantities_that_the_profile_does_not_name_do_not_count() -> None:

@@ -251,6 +251,11 @@ def test_a_date_that_the_profile_cannot_place_is_told_and_not_dropped_in_silence
     assert issues("855", *said, delivery_dates=["999"]) == ()
 
 
+def test_a_period_in_place_of_a_day_is_told() -> None:
+    said = (BAK.format("AC"), PO1, "ACK*IA*100*EA", "DTM*067****RD8*20261203-20261210")
+    assert issues("855", *said) == ("855 0001: line 1: '20261203-20261210' (RD8) is no day, and is left out",)
+
+
 def test_a_schedule_adds_its_days_to_what_the_part_has() -> None:
     (line,) = ack(
         PO1, "ACK*IA*100*EA", "DTM*068*20261130", "SCH*60*EA***067*20261203", "SCH*40*EA***067*20261210"

@@ -129,7 +129,7 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
         await reject(connection, locked, at=at)
         return Effect(outcome=f"rejected{f': {ack.reason}' if ack.reason else ''}")
     agreed = not unread and await take_as_agreed(connection, locked, ack.revision, at=at)
-    incidents = (*unread, *_too_many(locked, answers))
+    incidents = (*unread, *_more_than_ordered(locked, answers))
     lines: list[Line] = []
     for line in locked.lines:
         if line.line_no in answers:
@@ -167,7 +167,7 @@ def _read(locked: LockedOrder, lines: Sequence[AckLine]) -> tuple[dict[int, list
     return parts, tuple(unread)
 
 
-def _too_many(locked: LockedOrder, answers: Mapping[int, Sequence[Split]]) -> Iterator[str]:
+def _more_than_ordered(locked: LockedOrder, answers: Mapping[int, Sequence[Split]]) -> Iterator[str]:
     """In words, of which lines the supplier confirms more than was ordered, or says two things of the same units."""
     supplier, po_number = locked.order.supplier_name, locked.order.po_number
     for line in locked.lines:

@@ -30,7 +30,7 @@ DESPATCHED = ("12", "46", "113")
 _TAKEN, _ARRIVED = "194", "48"
 _NOT_TAKEN = ("195", "196", "124")
 """To go back, to be destroyed, damaged: the first that is stated counts, since the others may be the same goods."""
-_OF_OTHER_TIMES = {"1", "11", "12", "21", "59", "113", "192"}
+_NOT_RECEIVED = {"1", "11", "12", "21", "59", "113", "192"}
 """What was ordered, despatched or packed, or is to come: no part of what was received."""
 """QTY 6063 of what was received and accepted, received and not accepted, received."""
 
@@ -181,7 +181,7 @@ def _line(
 
 def _received(block: Sequence[Segment], partner: EdifactPartner, issues: Issues) -> ReceivedLine | None:
     units = _quantities(block, (_TAKEN, *_NOT_TAKEN, _ARRIVED), partner, issues)
-    for kind in sorted({segment.part(1) for segment in block if segment.tag == "QTY"} - units.keys() - _OF_OTHER_TIMES):
+    for kind in sorted({segment.part(1) for segment in block if segment.tag == "QTY"} - units.keys() - _NOT_RECEIVED):
         issues.add(f"LIN {block[0].part(1)} of the RECADV states a quantity of kind {kind[:3]!r}, which is not read")
     good, bad = units.get(_TAKEN), next((units[code] for code in _NOT_TAKEN if code in units), Decimal(0))
     if good is None and _TAKEN not in units and (arrived := units.get(_ARRIVED)) is not None and bad is not None:

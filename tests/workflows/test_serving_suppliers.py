@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -22,6 +23,8 @@ from ledger import catalogue
 from tests.connectors.transports.sftp_partner import USER, sftp_partner
 from tests.patience import PATIENCE
 from tests.workflows.shop import Shop, eventually
+from workflows.mailbox import SupplierMailbox
+from workflows.mailbox_contract import MailboxInput
 
 ROUNDS = 10
 
@@ -140,9 +143,26 @@ async def test_a_supplier_that_does_not_let_us_in_is_left_alone_for_as_long_as_i
             return (await handle.query("standing"))["trouble"]
 
         assert "does not let" in await eventually(trouble, trouble)
-        waits = [
-            event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
-            async for event in handle.fetch_history_events()
-            if event.HasField("timer_started_event_attributes")
-        ]
-        assert (waits, partner.logins) == ([AFTER_A_WRONG_LOGIN], 1)
+
+        async def waits() -> list[timedelta]:
+            return [
+                event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+                async for event in handle.fetch_history_events()
+                if event.HasField("timer_started_event_attributes")
+            ]
+
+        assert (await waits(), partner.logins) == ([AFTER_A_WRONG_LOGIN], 1)
+
+        await shop.client.start_workflow(
+            SupplierMailbox.run,
+            MailboxInput(supplier_id=mailbox, looks_per_run=1),
+            id=handle.id,
+            task_queue=shop.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+        )
+
+        async def waited() -> list[timedelta] | None:
+            return await waits() or None
+
+        await eventually(waited, trouble)  # by the run after the one that looked
+        assert ("does not let" in await trouble(), await waits(), partner.logins) == (True, [AFTER_A_WRONG_LOGIN], 2)

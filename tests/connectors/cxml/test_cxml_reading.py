@@ -118,6 +118,29 @@ def test_a_document_that_is_not_in_the_encoding_it_names_is_read_and_told() -> N
 
 
 @pytest.mark.parametrize(
+    "second",
+    [
+        '<OrderReference orderID="PO-2"/>',
+        '<OrderIDInfo orderID="PO-2"/>',
+        '<OrderReference><DocumentReference payloadID="PO-2.0@shop.example"/></OrderReference>',
+    ],
+)
+def test_one_confirmation_of_two_orders_answers_neither(second: str) -> None:
+    """Nobody can tell whose line 1 is; the sender learns of it in our Response."""
+    first = '<OrderReference orderID="PO-1"/>'
+    items = status('<ConfirmationStatus type="reject" quantity="10"/>')
+    for body in (
+        confirmation('type="detail"', items, first + second),
+        confirmation('type="detail"', items + second + items, first),
+        ship_notice('shipmentID="S"', PORTION.format(unit="EA").replace(first, first + second)),
+    ):
+        with pytest.raises(Undecodable, match=r"names 2 orders, .* Ask for one for each of PO-1, PO-2"):
+            read(body)
+    twice = confirmation('type="accept"', reference=first + first + second.replace("PO-2", "PO-1"))
+    assert only(read(twice)) == OrderAck(po_number="PO-1")
+
+
+@pytest.mark.parametrize(
     ("rejected", "verdict"), [("refused", "refused"), ("cancelled", "accepted"), ("unclear", "unclear")]
 )
 def test_what_a_rejected_revision_means_is_the_profiles_word(rejected: str, verdict: str) -> None:

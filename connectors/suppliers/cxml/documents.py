@@ -23,7 +23,12 @@ _SAYS_UTF16 = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']utf-?16["']"
 _SAYS_ENCODING = re.compile(rb"^<\?xml[^>]{0,200}?encoding\s*=")
 _LARGE_SIGNS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 """How UTF-16 begins; its blanks and zeros are not stripped."""
-
+_FIRST_TAG = re.compile(rb"<[A-Za-z_:]")
+_AMPERSANDS = ("Entity '", "EntityRef:", "xmlParseEntityRef:")
+"""How libxml begins to speak of an & that begins nothing it knows."""
+_ENTITIES = (
+    "the document declares entities; cXML needs none, and they are how readers are attacked. Ask for it without them"
+)
 
 Element = etree._Element  # pyright: ignore[reportPrivateUsage]: lxml has no other name for it
 
@@ -55,13 +60,13 @@ def read(body: bytes) -> Document:
         root = _parsed(text, None)
     except etree.XMLSyntaxError as broken:
         if (encodings := _said_and_used(text)) is None:
-            raise Undecodable(plain_words(f"the document is no XML: {broken}")) from broken
+            raise Undecodable(plain_words(_why_no_xml(broken, text))) from broken
         said, used = encodings
         issues.add(f"the document says it is {said} and is not; it is read as {used}")
         try:
             root = _parsed(text, used)
         except etree.XMLSyntaxError as hopeless:
-            raise Undecodable(plain_words(f"the document is no XML: {hopeless}")) from hopeless
+            raise Undecodable(plain_words(_why_no_xml(hopeless, text))) from hopeless
     if local_name(root) != "cXML":
         raise Undecodable(plain_words(f"the document is no cXML: its root is {local_name(root)!r}"))
     return Document(root, issues)
@@ -85,8 +90,26 @@ def _parsed(text: bytes, encoding: str | None) -> Element:
         raise Undecodable(plain_words(f"the document cannot be read: {unfit}")) from unfit
     dtd = cast("_Declarations | None", root.getroottree().docinfo.internalDTD)
     if dtd and dtd.entities():
-        raise Undecodable("the document declares entities; cXML needs none, and they are how readers are attacked")
+        raise Undecodable(_ENTITIES)
     return root
+
+
+def _why_no_xml(broken: etree.XMLSyntaxError, text: bytes) -> str:
+    """What is wrong, for whoever has to ask the sender; libxml's own words are of its functions and options."""
+    text = text.replace(b"\x00", b"")  # of UTF-16
+    prologue = _FIRST_TAG.split(text, maxsplit=1)[0]
+    line, column = broken.position
+    read = sum(len(each) + 1 for each in text.split(b"\n", line)[: line - 1]) + column
+    where = f"line {line}, column {column}"
+    if b"<!ENTITY" in prologue:
+        return _ENTITIES
+    if b"<!DOCTYPE" in prologue and read <= len(prologue) + 1:
+        return f"the document's DOCTYPE is broken at {where}; ask for it with a right one, or with none"
+    if broken.msg.startswith(_AMPERSANDS):
+        return f"an & at {where} is none of XML's; ask for &amp; in its place, and for other characters as they are"
+    if broken.msg.startswith("Excessive depth"):
+        return f"the document is nested too deeply at {where}, which no cXML is"
+    return f"the document is no XML: {broken.msg}"
 
 
 def _said_and_used(text: bytes) -> tuple[str, str] | None:

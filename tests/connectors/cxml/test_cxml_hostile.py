@@ -102,8 +102,33 @@ def test_an_entity_bomb_does_nothing(where: bytes) -> None:
         + where
         + b"</ConfirmationRequest></Request></cXML>"
     )
-    with pytest.raises(Undecodable, match=r"entities|amplification"):
+    for encoding in ("utf-8", "utf-16"):
+        with pytest.raises(Undecodable, match=r"declares entities.* Ask for it without them"):
+            codec().decode(inward(body.decode().encode(encoding)))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'<!DOCTYPE cXML [<!ENTITY a "&b;"><!ENTITY b "&a;">]><cXML x="&a;"/>', "declares entities"),
+        (b'<!DOCTYPE cXML [<!ENTITY x SYSTEM "file:///x">]><cXML x="&x;"/>', "declares entities"),
+        (b'<!DOCTYPE cXML [<!ENTITY % x "%y;"><!ENTITY % y "%x;"> %x;]><cXML/>', "declares entities"),
+        (b'<!DOCTYPE cXML [<!ENTITY x "<a>">]><cXML y="&x;"/>', "declares entities"),
+        (b"<?xml version='1.0'?>\n<!DOCTYPE cXML SYSTEM http://x><cXML/>", "DOCTYPE is broken at line 2, column 23"),
+        (b"<!DOCTYPE cXML [<!ELEMENT cXML ]><cXML/>", "DOCTYPE is broken"),
+        (b'<!DOCTYPE cXML SYSTEM "x"', "DOCTYPE is broken"),
+        (b'\n<cXML>\n<a x="&nbsp;"/></cXML>', "an & at line 2, column 13 .* as they are"),
+        (b"<cXML><Comments>Smith & Sons</Comments></cXML>", "an & at .* ask for &amp; in its place"),
+        (b'<cXML x="a?b=1&c=2"/>', "an & at .* ask for &amp; in its place"),
+        (b"<cXML>" * 300 + b"</cXML>" * 300, "nested too deeply"),
+        (b'<!DOCTYPE cXML SYSTEM "x"><cXML><a></b></cXML>', "no XML: Opening and ending tag mismatch"),
+        (b"<cXML>\xff<a>", "no XML: Premature end"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_for_whoever_asks_the_sender(body: bytes, words: str) -> None:
+    with pytest.raises(Undecodable, match=words) as raised:
         codec().decode(inward(body))
+    assert not any(theirs in str(raised.value) for theirs in ("xml", "<string>", "amplification", "XML_PARSE"))
 
 
 @contextmanager

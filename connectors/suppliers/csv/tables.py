@@ -2,8 +2,9 @@
 
 Survived, and told as issues where they may have hurt: a byte-order mark, UTF-16, an encoding that is not the agreed
 one, another delimiter, a line `sep=;`, titles above the header, unknown and doubled columns, rows that are too short or
-too long, a second header in the middle (files put one after another), quotes that RFC 4180 would not have. Empty rows
-are nothing. Header names do not depend on case, blanks and - _ . / # : and have the aliases below, and the partner's.
+too long, a second header in the middle (files put one after another), quotes that RFC 4180 would not have, formulas in
+place of what they come to. Empty rows are nothing; `="0042"`, as spreadsheets keep a text from becoming a number, is
+0042. Header names do not depend on case, blanks and - _ . / # : and have the aliases below, and the partner's.
 """
 
 import csv
@@ -100,6 +101,7 @@ COLUMNS = frozenset(
 OURS_ONLY = frozenset({"currency", "terms", "ordered_on", "description", "quantity_before", "wanted_on"})
 """Columns of our orders that a partner may leave in its answer, and nobody reads."""
 
+_KEPT_AS_TEXT = re.compile(r'''="((?:[^"]|"")*)"''')
 _APART = re.compile(r"[\s_\-./#:]+")
 _SAME_WORD = {"qty": "quantity", "number": "no", "nr": "no", "num": "no"}
 
@@ -199,7 +201,7 @@ def _columns(header: list[str], partner: CsvPartner) -> list[str]:
     columns: list[str] = []
     theirs: list[bool] = []
     for cell in header:
-        said = cell.strip().strip("\ufeff'").casefold()
+        said = _text_in(cell).strip("\ufeff'").casefold()
         plain = _APART.sub("_", said).strip("_")
         agreed = partner.columns.get(said) or partner.columns.get(plain)
         folded = _folded(plain)
@@ -251,6 +253,15 @@ def _matched(records: list[tuple[int, list[str]]], partner: CsvPartner, issues: 
             issues.add(f"row {number} has {len(cells)} cells, and the header {len(columns)}")
         found: dict[str, str] = {}
         for column, cell in zip(columns, cells, strict=False):
-            if cell.strip():
-                found.setdefault(column, cell.strip())
+            text = _text_in(cell)
+            if text:
+                found.setdefault(column, text)
+            if text.startswith("=") and text == cell.strip() and column in COLUMNS:
+                issues.add(f"row {number}: the {column} {text!r} is a formula; ask for what it comes to")
         yield Row(number, found)
+
+
+def _text_in(cell: str) -> str:
+    written = cell.strip()
+    kept = _KEPT_AS_TEXT.fullmatch(written) if written.startswith("=") else None
+    return kept[1].replace('""', '"').strip() if kept else written

@@ -72,11 +72,31 @@ PLAIN = "po_number,line_no,status,quantity\nPO-1,1,accepted,10\nPO-1,2,backorder
         pytest.param(PLAIN.replace("PO-1,1,accepted,10", '"PO-1","1","ACCEPTED","10.0"').encode(), id="quotes"),
         pytest.param(PLAIN.replace("\n", ",,\n").encode(), id="more empty cells"),
         pytest.param(("sep=,\n" + PLAIN).encode(), id="sep"),
+        pytest.param(PLAIN.replace("PO-1,1", '="PO-1",="1"').encode(), id="kept as text"),
+        pytest.param(PLAIN.replace("PO-1", '"=""PO-1"""').replace("line_no", '="line_no"').encode(), id="and quoted"),
     ],
 )
 def test_what_spreadsheets_and_scripts_do_is_survived(body: bytes) -> None:
     assert body != PLAIN.encode()
     assert read(body).events == read(PLAIN.encode()).events
+
+
+def test_what_a_cell_keeps_as_text_is_that_text_and_no_damage() -> None:
+    decoded = read(b'po_number,sku,status,quantity\n="000123","=""6"""" nail""",ok,4\n="=1",MUG,ok,4\n')
+    answered = [event for event in decoded.events if isinstance(event, OrderAck)]
+    assert [(one.po_number, one.lines[0].line.sku) for one in answered] == [("000123", '6" nail'), ("=1", "MUG")]
+    assert decoded.issues == ()
+
+
+def test_a_formula_is_told_and_never_counted() -> None:
+    decoded = read(b"po_number,line_no,status,quantity,memo\nPO-1,1,ok,=5+5,=A1\nPO-1,2,ok,4,\n")
+    (answer, question) = decoded.events
+    assert isinstance(answer, OrderAck) and [one.line.line_no for one in answer.lines] == [2]
+    assert question.kind == "unmatched" and "'=5+5', which cannot be read" in question.what
+    assert decoded.issues == (
+        "the column 'memo' is not known; it is not read",
+        "row 2: the quantity '=5+5' is a formula; ask for what it comes to",
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class MailboxActivities:
 
         connector = await self._world.supplier(step.supplier_id)
         for inbox_id in await self._meant(step):
-            raw = await unreadable.raw_message(self._ledger, inbox_id)
+            raw = await unreadable.raw_message(self._ledger, step.supplier_id, inbox_id)
             if raw is None:
                 continue
             message = Inward(body=raw.body, headers=raw.headers)

@@ -16,6 +16,7 @@ from connectors.suppliers.interface import (
     FILE_NAME,
     Connector,
     Decoded,
+    HidesSecrets,
     Inward,
     connector_class,
     connector_for,
@@ -158,7 +159,8 @@ def _read(candidates: Sequence[Supplier], message: Inward) -> tuple[Mapping[str,
     for one in candidates:
         try:
             by: Connector = connector_for(one.connector, one.supplier_id, one.connector_config)
-            read[one.supplier_id] = by.decode(message)
+            # what was kept of such a document, and saved from there, is without its password
+            read[one.supplier_id] = by.decode(by.shown(message) if isinstance(by, HidesSecrets) else message)
         except (Undecodable, WronglySetUp) as why:
             refused.append((f"{one.supplier_id} ({one.connector})", str(why)))
     return read, refused

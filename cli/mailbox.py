@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
@@ -12,9 +13,10 @@ from activities.inward import wake_mailbox
 from cli.asking import NobodyRuns, ask_mailbox, ask_standing
 from cli.connections import open_ledger, task_queue, temporal_client
 from cli.decisions import PATIENCE, Wait
-from cli.errors import CommandFailed, Refused
+from cli.errors import CommandFailed, Refused, file_in_words
 from cli.terminal import console, plain, say, table
 from domain import names
+from domain.errors import NotFound
 from domain.mailbox import UnreadableMessage
 from ledger import catalogue, unreadable
 from ledger.unreadable import Mailbox
@@ -32,6 +34,7 @@ def mailbox(
     /,
     *,
     message: tuple[int, ...] = (),
+    save: Path | None = None,
     look: Annotated[bool, Parameter(negative="")] = False,
     note: str = "",
     wait: Wait = PATIENCE,
@@ -40,19 +43,27 @@ def mailbox(
     """Show what could not be read of suppliers' messages or stands in their way, and decide about it.
 
     Exit code 1: something waits for a person. 2: what stands in the way could not be asked. 3: there is no such
-    supplier.
+    supplier, or no such message of its.
 
     Args:
         supplier: its id; all of them, if left out.
         decision: `retry` (what was wrong is mended: read them again) or `dismiss` (they were seen to by other means).
         message: by its number, the one that the decision is about; may be given several times. Without it, all.
+        save: a new file for the one `--message`, as it came, whatever it is; nothing is decided.
         look: fetch now what waits; do not wait until the next look.
         note: why, for the story.
         wait: seconds to wait for the decision to be carried out.
         as_json: print JSON.
     """
-    if supplier is None and (decision or look):
+    if supplier is None and (decision or look or save):
         raise CommandFailed("which supplier's mailbox? `promisekeeper mailbox` lists them")
+    if supplier and save:
+        if decision or look or len(message) != 1:
+            raise CommandFailed("--save goes with one --message and its number, and with no decision")
+        asyncio.run(_save(supplier, message[0], save))
+        say(f"{save}: message {message[0]}, as it came", console())
+        say(f"`promisekeeper inspect {save} --supplier {supplier}` shows how it is read.", console())
+        return 0
     if supplier is None:
         found, seen = asyncio.run(_all(wait))
         if as_json:
@@ -76,6 +87,15 @@ def mailbox(
         if look:
             say("It is being fetched now; run this again in a moment to see what it brought.", console())
     return seen.code(bool(total))
+
+
+async def _save(supplier_id: str, inbox_id: int, file: Path) -> None:
+    async with open_ledger() as ledger:
+        kept = await unreadable.raw_message(ledger, supplier_id, inbox_id)
+    if kept is None:
+        raise NotFound(f"no message {inbox_id} of supplier {supplier_id!r} is kept; `promisekeeper mailbox` lists them")
+    with file_in_words(file, "written"), file.open("xb") as new:
+        new.write(kept.body)
 
 
 class Seen(NamedTuple):
@@ -174,7 +194,8 @@ def _show(supplier_id: str, messages: Sequence[UnreadableMessage], total: int) -
         say(f"and {total - len(messages)} more", console())
     say(
         f"`promisekeeper mailbox {supplier_id} retry` reads them again when what was wrong is mended; `dismiss` puts "
-        "them aside. Add `--message` and a number to decide about one only.",
+        "them aside. Add `--message` and a number to decide about one only; with `--save FILE` that one is written "
+        "to a file, as it came.",
         console(),
     )
 

@@ -19,7 +19,7 @@ _HOW_MANY = """
     select count(*) as messages from inbox
     where supplier_id = %s and (unreadable is not null or astray is not null) and seen_to_at is null
 """
-_RAW = "select inbox_id, door, headers, body from inbox where inbox_id = %s"
+_RAW = "select inbox_id, door, headers, body from inbox where supplier_id = %s and inbox_id = %s"
 # What concerned an order of ours is in its books, so that a message which says both is read once.
 _READ_AFTER_ALL = """
     update inbox set unreadable = null, astray = null, issues = %s
@@ -83,10 +83,10 @@ async def mailboxes(ledger: Ledger) -> list[Mailbox]:
         return await fetch(connection, Mailbox, _MAILBOXES)
 
 
-async def raw_message(ledger: Ledger, inbox_id: int) -> RawMessage | None:
-    """A message as it was kept."""
+async def raw_message(ledger: Ledger, supplier_id: str, inbox_id: int) -> RawMessage | None:
+    """A message of that supplier as it was kept."""
     async with ledger.look() as connection:
-        return await fetch_one(connection, RawMessage, _RAW, (inbox_id,))
+        return await fetch_one(connection, RawMessage, _RAW, (supplier_id, inbox_id))
 
 
 async def read_after_all(

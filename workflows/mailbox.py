@@ -201,8 +201,8 @@ def current_details(
         lines += [
             "",
             f"**Needs a person: {position.unreadable_total} messages could not be read, or concern no order of ours.** "
-            "They are kept as they came. Mend the partner's profile, then resolve with `retry`; or see to them by "
-            "hand, then `dismiss`.",
+            f"They are kept as they came: `promisekeeper mailbox {supplier_id} --message NUMBER --save FILE` gives one "
+            "out. Mend the partner's profile, then resolve with `retry`; or see to them by hand, then `dismiss`.",
             "",
         ]
         lines += [

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from connectors.suppliers.cxml.secrets import hidden
 from domain.catalogue import Catalogue, Supplier
 from ledger import catalogue
 from ledger.book import Ledger
+from ledger.inbox import store_message
 from tests.cli.conftest import Command
+from tests.connectors.cxml.partner import CONFIG
 
 SAMPLES = Path(__file__).parents[1] / "connectors" / "samples" / "x12"
 
@@ -163,3 +166,46 @@ async def test_wrong_settings_are_named(promisekeeper: Command, half_a_profile: 
     code, _, err = await promisekeeper("inspect", document, "--connector", "x12", "--config", half_a_profile)
     assert code == 1
     assert "partner_id" in err and "missing" in err
+
+
+async def test_a_message_that_could_not_be_read_is_saved_as_it_came_and_inspected(
+    promisekeeper: Command, ledger: Ledger, tmp_path: Path
+) -> None:
+    """Of a cXML document without the password, which it is not kept with."""
+    meridian = Supplier(
+        supplier_id="meridian", name="Meridian", currency="USD", connector="cxml", connector_config=CONFIG
+    )
+    await catalogue.load_catalogue(
+        ledger,
+        Catalogue(suppliers=(meridian, *suppliers_of(1, by="other")), items=(), supplier_items=()),
+        at=datetime.now(UTC),
+    )
+    came = (SAMPLES.parent / "cxml" / "confirmation_accept.xml").read_bytes() + b"\x1b[2J"
+    kept = hidden(came)
+    stored = await store_message(
+        ledger,
+        "meridian",
+        door="webhook",
+        dedupe_key="1",
+        headers={},
+        body=kept,
+        at=datetime.now(UTC),
+        events=(),
+        unreadable="the document is no XML",
+    )
+    file, number = tmp_path / "kept.xml", ("--message", stored.inbox_id)
+    code, out, err = await promisekeeper("mailbox", "meridian", *number, "--save", file)
+    assert (code, err) == (0, ""), err
+    assert file.read_bytes() == kept and "--supplier meridian" in " ".join(out.split())
+    code, _, err = await promisekeeper("inspect", file, "--supplier", "meridian")
+    assert code == 1 and "no XML: Extra content at the end" in " ".join(err.split())
+    file.write_bytes(kept.removesuffix(b"\x1b[2J"))
+    code, out, err = await promisekeeper("inspect", file, "--supplier", "meridian")
+    assert code == 0 and "order ack" in out, err
+    code, _, err = await promisekeeper("mailbox", "meridian", *number, "--save", file)
+    assert code == 2 and "cannot be written: File exists" in " ".join(err.split())
+    code, _, err = await promisekeeper("mailbox", "other0", *number, "--save", tmp_path / "other.xml")
+    assert code == 3 and f"no message {stored.inbox_id} of supplier 'other0'" in " ".join(err.split())
+    for wrong in (("meridian",), ("meridian", "dismiss", *number), (*number,)):
+        code, _, _ = await promisekeeper("mailbox", *wrong, "--save", tmp_path / "other.xml")
+        assert code == 2 and not (tmp_path / "other.xml").exists()

@@ -115,7 +115,7 @@ async def test_a_password_within_a_document_is_not_kept(shop: Shop) -> None:
             at=datetime.now(UTC),
             task_queue=shop.task_queue,
         )
-        kept = await unreadable.raw_message(shop.world.ledger, found.inbox_id)
+        kept = await unreadable.raw_message(shop.world.ledger, "acme", found.inbox_id)
         assert kept is not None and b"their-secret" not in kept.body and b"payloadID" in kept.body
     await connector.aclose()
 

@@ -137,11 +137,10 @@ class Forms:
                 return bool(self.ships)
 
     def filled(self) -> dict[str, str]:
-        """What stands in the form of lines before anybody types: the last answer, else everything by the day wanted."""
+        """What stands in the form of lines before anybody types: the last answer, else all of it."""
         values: dict[str, str] = {}
         for line in self.answers:
             values[f"now-{line.line_no}"] = plain(self.total(line))
-            values[f"now-on-{line.line_no}"] = line.expected_on.isoformat() if line.expected_on else ""
         for message in reversed(self._told):
             for event in message.events:
                 if isinstance(event, OrderAck) and event.revision == self.revision:

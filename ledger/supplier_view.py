@@ -3,7 +3,6 @@
 Nothing about customers is read here: neither claims nor backorders, only the order's own lines.
 """
 
-from datetime import date
 from decimal import Decimal
 
 from domain.errors import NotFound
@@ -36,7 +35,6 @@ class SeenLine(Frozen):
     to_reduce: int
     """Open units that an unanswered change asks to take off."""
     in_transit: int
-    expected_on: date | None = None
     to_add: bool = False
     """An unanswered change asks to add the line."""
 
@@ -102,8 +100,7 @@ _LINES = """
            coalesce((select placed.ordered from po_line_revision placed
                      where placed.po_number = l.po_number and placed.line_no = l.line_no and placed.revision = 0), 0)
                as ordered,
-           revised.ordered as asked, received_good + received_bad as received, open, to_reduce, in_transit,
-           expected_on, to_add
+           revised.ordered as asked, received_good + received_bad as received, open, to_reduce, in_transit, to_add
     from po_line l join item using (sku) join po_line_revision revised using (po_number, line_no)
     where po_number = %(po_number)s and revised.revision = %(revision)s
     order by line_no

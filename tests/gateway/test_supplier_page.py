@@ -59,6 +59,8 @@ async def test_an_order_goes_out_by_mail_and_one_button_confirms_it(
     page = await browser.get(order.page)
     assert page.status_code == 200
     assert "Mug &lt;b&gt;" in page.text and "<b>" not in page.text
+    assert mail.text.count("with us as soon as you can") == page.text.count("with us as soon as you can") == 2
+    assert {form_of(page, "answer")[f"now-on-{n}"] for n in (1, 2)} == {""}, "a day that nobody asked for"
     confirm = form_of(page, "confirm") | {"order_no": "S-77"}
     thanks = await browser.post(order.page, data=confirm)
     assert (thanks.status_code, "we have your answer" in thanks.text) == (200, True)

@@ -53,7 +53,8 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
             f"{order.supplier_name} takes back its notice of shipment {notice.shipment_id} of {order.po_number}. Ask "
             "when the goods will come; then resolve with 'dismiss'."
         )
-        return Effect(outcome=f"shipment {notice.shipment_id} is not on its way after all", incidents=(what,))
+        outcome = f"shipment {notice.shipment_id} is not on its way after all"
+        return Effect(outcome=outcome, incidents=(what, *_more_came(locked, notice, come)))
     if order.rejected_at or order.cancelled_at:
         what = (
             f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what "
@@ -81,6 +82,7 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
             closed.add(line_no)
     for line_no in sorted(closed):  # last, since a line may be in several parcels of the notice
         lines[line_no] = await _close_rest(connection, order, lines[line_no], at=at)
+    incidents += _more_came(locked, notice, come)
     on_way = ", ".join(f"{line.in_transit} of {line.sku}" for line in lines.values() if line.in_transit)
     return Effect(outcome=f"on the way: {on_way or 'nothing that is open'}", incidents=tuple(incidents))
 
@@ -90,6 +92,21 @@ _SAID = {
     NoticePurpose.REPLACE: "Shipment {} is on its way, with another content than told before",
     NoticePurpose.CANCEL: "Shipment {} is not on its way after all",
 }
+
+
+def _more_came(locked: LockedOrder, notice: ShipNotice, come: Mapping[int, int]) -> list[str]:
+    """In words, of which lines more has come than the shipment carries by now: `come` is what its notice leaves out."""
+    incidents: list[str] = []
+    order, counted = locked.order, _counted(locked, notice)
+    for line in locked.lines:
+        if more := come.get(line.line_no, 0):
+            now = counted.get(str(line.line_no), 0)
+            incidents.append(
+                f"{order.supplier_name} now says that shipment {notice.shipment_id} of {order.po_number} carries {now} "
+                f"of {line.sku}, and {now + more} have come. Count them again, and ask what they will charge for; then "
+                "resolve with 'dismiss'."
+            )
+    return incidents
 
 
 def _counted(locked: LockedOrder, notice: ShipNotice) -> dict[str, int]:

@@ -12,6 +12,7 @@ from domain.supplier_events import (
     ChangeAck,
     ChangeVerdict,
     Hint,
+    LineRef,
     NoticePurpose,
     OrderAck,
     ShipNotice,
@@ -275,6 +276,46 @@ async def test_a_notice_that_is_taken_back_is_an_operators(shop: Any) -> None:
     assert len(applied.incidents) == 1 and "takes back" in applied.incidents[0]
     assert await shop.rows("select in_transit from po_line") == [{"in_transit": 0}]
     await balanced(shop)
+
+
+@pytest.mark.parametrize(
+    ("told", "purpose", "asked"),
+    [
+        (10, NoticePurpose.REPLACE, 0),
+        (12, NoticePurpose.REPLACE, 0),
+        (6, NoticePurpose.REPLACE, 1),
+        (0, NoticePurpose.CANCEL, 2),
+    ],
+)
+async def test_less_told_of_a_shipment_than_has_come_of_it_is_an_operators(
+    shop: Any, told: int, purpose: NoticePurpose, asked: int
+) -> None:
+    """Goods are real: what was received and given out stays so."""
+    po_number = await placed(shop, b1=6, b2=4)
+    await hear(shop, notice(po_number, 10))
+    await hear(shop, receipt(po_number, 10))
+    stands = "select open, in_transit, received_good from po_line"
+    corrected = again(notice(po_number, told), purpose)
+    if purpose is NoticePurpose.CANCEL:
+        corrected = corrected.model_copy(update={"lines": ()})
+    applied = await hear(shop, corrected)
+    assert len(applied.incidents) == asked
+    if asked:
+        assert f"shipment s-1 of {po_number} carries {told} of LAMP, and 10 have come" in applied.incidents[-1]
+    assert await shop.rows(stands) == [{"open": 0, "in_transit": 0, "received_good": 10}]
+    assert (await hear(shop, corrected)).incidents == ()
+    await balanced(shop)
+
+
+async def test_a_line_that_a_corrected_notice_leaves_out_did_not_come_by_it(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 4))
+    await hear(shop, receipt(po_number, 4))
+    stranger = replace(notice(po_number, 1).lines[0], line=LineRef(sku="NOTHING"))
+    applied = await hear(
+        shop, again(notice(po_number, 1), NoticePurpose.REPLACE).model_copy(update={"lines": (stranger,)})
+    )
+    assert ["carries 0 of LAMP, and 4 have come" in one for one in applied.incidents] == [False, True]
 
 
 async def test_a_replacement_of_a_notice_that_never_came_counts(shop: Any) -> None:

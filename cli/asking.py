@@ -122,7 +122,9 @@ async def ask_mailbox(client: Client, supplier_id: str, request: ResolveMailbox,
     return reply
 
 
-async def ask_standing(client: Client, who: str, workflow_id: str, query: str, *, wait: float) -> Any:
+async def ask_standing(
+    client: Client, who: str, workflow_id: str, query: str, *, wait: float, shown_by: str = "status"
+) -> Any:
     """Query a workflow that runs.
 
     Args:
@@ -131,6 +133,7 @@ async def ask_standing(client: Client, who: str, workflow_id: str, query: str, *
         workflow_id: whom to ask.
         query: its name in the contract.
         wait: seconds to wait at most.
+        shown_by: the command that shows it, too.
 
     Raises:
         NobodyRuns: it has ended, however, or never was.
@@ -147,12 +150,12 @@ async def ask_standing(client: Client, who: str, workflow_id: str, query: str, *
     except WorkflowQueryFailedError as failed:
         raise Refused(f"{who} cannot say: {failed}") from failed
     except TimeoutError as late:
-        raise CommandFailed(await _why_late(client, who, wait, taken=False)) from late
+        raise CommandFailed(await _why_late(client, who, wait, taken=False, shown_by=shown_by)) from late
     except RPCError as failure:
         if failure.status is RPCStatusCode.NOT_FOUND and not _lacks_namespace(failure):
             raise NobodyRuns from failure
         if failure.status in _NOBODY_ANSWERS:
-            raise CommandFailed(await _why_late(client, who, wait, taken=False)) from failure
+            raise CommandFailed(await _why_late(client, who, wait, taken=False, shown_by=shown_by)) from failure
         raise
 
 

@@ -161,7 +161,9 @@ async def _seen(suppliers: Collection[str], wait: float) -> Seen:
     unknown: dict[str, Exception] = {}
     for its_id, supplier_id in asked.items():
         try:
-            said = await ask_standing(client, supplier_id, its_id, mailbox_contract.STANDING, wait=wait)
+            said = await ask_standing(
+                client, supplier_id, its_id, mailbox_contract.STANDING, wait=wait, shown_by="mailbox"
+            )
         except NobodyRuns:
             continue  # nothing is fetched of this supplier, or not yet
         except (CommandFailed, Refused, RPCError) as silent:

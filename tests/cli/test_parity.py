@@ -14,13 +14,15 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import _Definition
 
-from domain.names import mailbox_workflow_id
+from domain.catalogue import Catalogue, Supplier
+from domain.names import SUPPLIER_MAILBOX, mailbox_workflow_id
 from domain.supplier_events import OrderAck
-from ledger import inbox, purchase_orders
+from ledger import catalogue, inbox, purchase_orders
 from tests.cli.conftest import Command
 from tests.workflows.papyrus import Folders
 from tests.workflows.shop import Shop, eventually, open_shop
@@ -28,6 +30,7 @@ from tests.workflows.test_promises_slip import delayed
 from workflows.backorder import Backorder
 from workflows.mailbox import SupplierMailbox
 from workflows.purchase_order import PurchaseOrder
+from workflows.purchase_order_contract import NEEDS_ATTENTION
 
 
 @pytest.fixture
@@ -267,6 +270,37 @@ async def test_what_stands_in_the_way_of_documents_is_shown(
     code, out, err = await promisekeeper("mailbox")
     assert code == 2 and papyrus.supplier_id in out, "what the books say is shown all the same"
     assert "'s documents is not known: no Temporal server answers" in " ".join(err.split())
+
+
+async def test_a_mailbox_that_cannot_answer_hides_no_other(shop: Shop, promisekeeper: Command, tmp_path: Path) -> None:
+    papyrus = Folders(shop, tmp_path / "papyrus")
+    await papyrus.deal()
+    (papyrus.answers / "answer.csv").symlink_to(tmp_path / "elsewhere.csv")
+    silent = Supplier(supplier_id=f"a-{shop.run}", name="Asked first", currency="USD", connector="csv")
+    await catalogue.load_catalogue(
+        shop.world.ledger, Catalogue(suppliers=(silent,), items=(), supplier_items=()), at=datetime.now(UTC)
+    )
+    broken = await shop.client.start_workflow(
+        SUPPLIER_MAILBOX,
+        "an input that no version of it can read",
+        id=mailbox_workflow_id(silent.supplier_id),
+        task_queue=shop.task_queue,
+        search_attributes=TypedSearchAttributes([SearchAttributePair(NEEDS_ATTENTION, True)]),
+    )
+    try:
+        for one in (papyrus.mailbox, broken):
+            await eventually(partial(_indexed, shop.client, one.id), one.describe)
+        code, out, err = await promisekeeper("mailbox", "--wait", 10)
+        assert (code, "'answer.csv' is a link" in out) == (1, True), err
+        (row,) = [row.split() for row in out.splitlines() if row.startswith(silent.supplier_id)]
+        assert row == [silent.supplier_id, "0", "?", "0", "never"]
+        await papyrus.mailbox.terminate()
+        code, _, err = await promisekeeper("mailbox", "--wait", 2)
+        told = " ".join(err.split())
+        assert code == 2 and f"in the way of {silent.supplier_id}'s documents is not known" in told
+        assert f"look at `promisekeeper mailbox {silent.supplier_id}`" in told
+    finally:
+        await broken.terminate()
 
 
 async def _indexed(client: Client, workflow_id: str) -> int | None:

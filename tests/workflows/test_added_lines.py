@@ -54,6 +54,15 @@ async def ships(papyrus: Folders, po_number: str, line_no: int, good: int) -> No
     await papyrus.shop.po(po_number).signal("receipt", {"receipt_id": f"dock-{po_number}-{line_no}", "lines": lines})
 
 
+async def refused_by_telephone(papyrus: Folders, po_number: str) -> None:
+    """A person says no in Papyrus's place: the pens are bought otherwise, and the order stands as it was."""
+    await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
+    await papyrus.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
+    settled = await papyrus.shop.po_until(po_number, lambda p: p.attention is None)
+    assert (settled.status, settled.adds_lines) == (PurchaseOrderStatus.ACKNOWLEDGED, False)
+    await balanced(papyrus)
+
+
 async def balanced(papyrus: Folders) -> None:
     assert await audit(papyrus.shop.world.ledger) == []
 
@@ -144,11 +153,7 @@ async def test_what_cannot_even_be_asked_is_bought_elsewhere_when_a_person_says_
         await connection.execute(unwritable)
     await pens(papyrus)
     await papyrus.shop.po_until(po_number, lambda p: "cannot be written" in (p.attention or ""))
-    await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
-    await papyrus.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
-    settled = await papyrus.shop.po_until(po_number, lambda p: p.attention is None)
-    assert (settled.status, settled.adds_lines) == (PurchaseOrderStatus.ACKNOWLEDGED, False)
-    await balanced(papyrus)
+    await refused_by_telephone(papyrus, po_number)
 
 
 async def test_what_may_have_arrived_can_be_answered_by_telephone(papyrus: Folders) -> None:
@@ -157,11 +162,7 @@ async def test_what_may_have_arrived_can_be_answered_by_telephone(papyrus: Folde
         await crashed.execute("update outbox set state = 'unknown' where po_number = %s and revision = 1", (po_number,))
     await papyrus.shop.po(po_number).signal("shares_changed")
     await papyrus.shop.po_until(po_number, lambda p: "cannot be found" in (p.attention or ""))
-    await papyrus.shop.po(po_number).execute_update("resolve", {"resolution": "refused"})
-    await papyrus.shop.until(lambda p: bool(p.claims) and p.claims[0].po_number != po_number, 2)
-    settled = await papyrus.shop.po_until(po_number, lambda p: p.attention is None)
-    assert (settled.status, settled.adds_lines) == (PurchaseOrderStatus.ACKNOWLEDGED, False)
-    await balanced(papyrus)
+    await refused_by_telephone(papyrus, po_number)
 
 
 async def test_cancelled_while_the_question_is_open_is_taken_off_after_the_answer(papyrus: Folders) -> None:

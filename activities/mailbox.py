@@ -147,23 +147,14 @@ class MailboxActivities:
         Returns:
             How many arrived. One that the supplier refuses is a person's.
         """
-        from connectors.suppliers.interface import Envelope, SendResult
+        from connectors.suppliers.interface import Reply, SendResult
         from ledger import documents, unreadable
 
         sent = 0
         while waiting := await documents.replies_owed(self._ledger, step.supplier_id):
             for owed in waiting:
-                receipt = await connector.send(
-                    Envelope(
-                        operation_id=f"reply/{owed.inbox_id}",
-                        po_number="",
-                        kind="acknowledge",
-                        revision=0,
-                        content_type=owed.content_type,
-                        body=owed.body,
-                        headers=owed.headers,
-                    )
-                )
+                reply = Reply(content_type=owed.content_type, body=owed.body, headers=owed.headers)
+                receipt = await connector.send(reply.enveloped(f"reply/{owed.inbox_id}"))
                 if receipt.result is SendResult.UNKNOWN:
                     return sent
                 if receipt.result is SendResult.REFUSED:

@@ -245,6 +245,18 @@ class Reply(Frozen):
     at_once: bool = False
     """True: it goes back in the response to the very request that brought the message, and is not sent by `send`."""
 
+    def enveloped(self, operation_id: str) -> Envelope:
+        """As `send` takes it: of no order."""
+        return Envelope(
+            operation_id=operation_id,
+            po_number="",
+            kind="acknowledge",
+            revision=0,
+            content_type=self.content_type,
+            body=self.body,
+            headers=self.headers,
+        )
+
 
 class Health(Frozen):
     """The connector's own check, in plain words."""

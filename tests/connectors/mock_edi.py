@@ -9,7 +9,7 @@ from mockedi.server import Config, Handler, make_server
 from mockedi.testing import Mock
 
 from connectors.suppliers.documents import DocumentConnector
-from connectors.suppliers.interface import Envelope, Inward, Reply, Request, SendResult, WireIds
+from connectors.suppliers.interface import Envelope, Inward, Request, SendResult, WireIds
 from domain.supplier_events import SupplierEvent
 from tests.connectors.x12.partners import IDS
 
@@ -80,7 +80,7 @@ class Trade:
             self._cursor = batch.cursor
             found += [event for message in batch.messages for event in self._read(message)]
             replies = [self.connector.acknowledge(message, self._ids()) for message in batch.messages]
-            await self.hand_over(*[_enveloped(reply) for reply in replies if reply is not None])
+            await self.hand_over(*[reply.enveloped("acknowledge") for reply in replies if reply is not None])
         return found
 
     def _read(self, message: Inward) -> tuple[SupplierEvent, ...]:
@@ -92,15 +92,3 @@ class Trade:
     def _ids(self) -> WireIds:
         self._number += 1
         return IDS.model_copy(update={"control_number": self._number, "operation_id": f"op-{self._number}"})
-
-
-def _enveloped(reply: Reply) -> Envelope:
-    return Envelope(
-        operation_id="acknowledge",
-        po_number="",
-        kind="acknowledge",
-        revision=0,
-        content_type=reply.content_type,
-        body=reply.body,
-        headers=reply.headers,
-    )

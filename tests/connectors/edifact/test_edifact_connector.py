@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from connectors.configuration import problems
 from connectors.suppliers.edifact.connector import EdifactConfig, EdifactConnector
 from connectors.suppliers.edifact.partner import EdifactPartner
-from connectors.suppliers.interface import FILE_NAME, Envelope, Idempotency, Inbound, SendResult
+from connectors.suppliers.interface import FILE_NAME, Idempotency, Inbound, SendResult
 from domain.supplier_events import OrderAck, SyntaxAck
 from tests.connectors import mock_edi
 from tests.connectors.edifact.shop import CANCEL, IDS, ORDER, inward, message
@@ -104,16 +104,7 @@ async def test_what_we_owe_goes_out_as_a_file_of_its_own(connector: EdifactConne
     theirs = theirs.replace("4012345500004:14+5412345000013", "MOCKEDI:ZZ+EURODIS")
     reply = connector.acknowledge(inward(theirs), IDS)
     assert reply is not None
-    envelope = Envelope(
-        operation_id="x",
-        po_number="",
-        kind="acknowledge",
-        revision=0,
-        content_type=reply.content_type,
-        body=reply.body,
-        headers=reply.headers,
-    )
-    assert (await connector.send(envelope)).result is SendResult.DELIVERED
+    assert (await connector.send(reply.enveloped("x"))).result is SendResult.DELIVERED
     assert within(folders["outbox"]) == {"00000000000017-CONTRL.edi": reply.body}
 
 

@@ -145,7 +145,7 @@ class PurchaseOrderPosition(Frozen):
     lines: tuple[LinePosition, ...] = ()
     operations: tuple[OperationPosition, ...] = ()
     unannounced: int = 0
-    """Backorders that are still to be told of a change."""
+    """Words that are still to be told, to backorders and to other orders."""
     attention: str | None = None
 
     @property

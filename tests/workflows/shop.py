@@ -117,12 +117,16 @@ class Shop:
     async def po_number(self, number: int = 1) -> str:
         """The purchase order on which a backorder has its first share."""
         position = await self.until(lambda p: bool(p.claims), number)
+        await self.until_told()
+        return position.claims[0].po_number
+
+    async def until_told(self) -> None:
+        """Wait until no word is owed to any workflow."""
 
         async def all_told() -> bool | None:
             return await announcements.owed_total(self.world.ledger) == 0 or None
 
-        await eventually(all_told, lambda: announcements.owed(self.world.ledger, "", 1))
-        return position.claims[0].po_number
+        await eventually(all_told, lambda: announcements.owed_total(self.world.ledger))
 
     def po(self, po_number: str) -> WorkflowHandle[Any, Any]:
         """The workflow of a purchase order."""

@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.steps import CancelStep, DutyStep, HoldStep, SourceStep
 from domain.backorder_duty import Duty, DutyKind
 from domain.backorder_position import CancelledBy
+from domain.names import SUPPLY_CHANGED
 from ledger import purchase_orders
 from ledger.announcements import owe, owed_total
 from ledger.audit import audit
@@ -191,6 +192,17 @@ async def test_what_a_lost_task_owes_is_told_by_the_next(shop: Shop) -> None:
     await shop.po(po_number).execute_update("release_now")
     await shop.po_until(po_number, lambda p: p.place is not None and p.place.state == "delivered")
     assert await owed_total(shop.world.ledger) == 0
+
+
+async def test_what_a_lost_task_of_a_purchase_order_owes_is_told_by_the_next(shop: Shop) -> None:
+    """A worker died after its freeze had moved lines, before it told; the next decides otherwise and never freezes."""
+    story = await shop.order()
+    po_number = await shop.po_number()
+    await shop.po(po_number).execute_update("hold", {"held": True})
+    async with shop.world.ledger.work() as left:
+        await owe(left, story.id, SUPPLY_CHANGED, shop.po(po_number).id, datetime.now(UTC))
+    await shop.po(po_number).execute_update("hold", {"held": False})
+    await shop.until_told()
 
 
 async def test_killed_while_lines_move_to_another_order_they_are_asked_for_once(

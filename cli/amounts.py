@@ -1,4 +1,4 @@
-"""Money as people read it: in the currency's own decimals, with the currency."""
+"""Models as JSON, in which money is as people read it."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,21 +6,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from domain.values import CURRENCY_DIGITS
-
-
-def in_decimals(amount: Decimal, currency: str) -> Decimal:
-    """An amount with its currency's decimals: 12.5 dollars are 12.50, 1200.0000 yen are 1200.
-
-    A price for one may be finer than the smallest coin (screws at 0.0125 each); its decimals stay, without the zeros.
-    """
-    in_coins = amount.quantize(Decimal(1).scaleb(-CURRENCY_DIGITS[currency]))
-    return in_coins if in_coins == amount else amount.normalize()
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """An amount and its currency, such as `12.50 USD`."""
-    return f"{in_decimals(amount, currency):f} {currency}"
+from domain.values import in_decimals
 
 
 def as_data(model: BaseModel, currency: str, *, without: set[str] | None = None) -> dict[str, Any]:

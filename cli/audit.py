@@ -9,10 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from cli.amounts import in_decimals
 from cli.connections import open_ledger
 from cli.terminal import console, plain, say, table
-from domain.values import CURRENCY_DIGITS
+from domain.values import CURRENCY_DIGITS, in_decimals
 from ledger.audit import LAWS, Finding
 from ledger.audit import audit as check_books
 

@@ -15,7 +15,6 @@ from cyclopts.validators import Number
 from pydantic import BaseModel
 from temporalio.client import Client
 
-from cli.amounts import money
 from cli.asking import NobodyRuns, ask_backorder, ask_purchase_order
 from cli.connections import open_ledger, temporal_client
 from cli.errors import CommandFailed, Refused
@@ -25,6 +24,7 @@ from domain.backorder_position import BackorderPosition, CancelledBy
 from domain.errors import NotFound, OrderConflict, OrderRefused
 from domain.purchase_order_duty import is_over
 from domain.purchase_order_position import PurchaseOrderPosition
+from domain.values import money
 from ledger import backorders, purchase_orders
 from ledger.book import Ledger
 from workflows import backorder_contract, purchase_order_contract

@@ -226,7 +226,7 @@ def _answered(lines: Sequence[AckLine]) -> Iterator[tuple[str, str, str, str]]:
         for split in one.splits:
             instead = f" by {split.substitute}" if split.substitute else ""
             leaves = f", leaves on {split.ship_on}" if split.ship_on else ""
-            price = f" at {split.unit_price}" if split.unit_price is not None else ""
+            price = f" at {split.unit_price} {split.currency or ''}".rstrip() if split.unit_price is not None else ""
             why = f": {split.reason}" if split.reason else ""
             says = f"{split.quantity} {split.status}{instead}{leaves}{_on(split.deliver_on)}{price}{why}"
             yield "", "", _line(one.line), says

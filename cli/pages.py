@@ -6,13 +6,12 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from cli.amounts import in_decimals, money
 from cli.next_step import of_backorder, of_purchase_order
 from cli.terminal import plain, table
 from domain.backorder_position import BackorderPosition, ParcelState
 from domain.needs import needs
 from domain.purchase_order_position import PurchaseOrderPosition
-from domain.values import count_units, round_money
+from domain.values import count_units, in_decimals, money, round_money
 from ledger.backorders import StoryLine
 
 

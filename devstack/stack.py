@@ -233,7 +233,8 @@ class Stack:
                 EdiItem(
                     supplier_sku=item.supplier_sku,
                     name=named[item.sku],
-                    unit_price=item.price_breaks[0].unit_price * item.unit_factor,
+                    # one for any quantity: the lowest, since above the price of an order a person would be asked
+                    unit_price=min(each.unit_price for each in item.price_breaks) * item.unit_factor,
                     lead_days=item.lead_time.days,
                 )
                 for item in self.catalogue.supplier_items

@@ -159,6 +159,9 @@ class Supplier(Frozen):
     """How long after the expected date goods may take before they count as overdue."""
     over_receipt_tolerance: Decimal = Field(default=Decimal("0.05"), ge=0, le=1)
     """The share of a line's open quantity that may arrive on top and is taken into stock; more is quarantined."""
+    price_rise_tolerance: Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)] = Decimal("0.05")
+    """The share by which the price of a supplier's answer may be above the one ordered, and is taken; more, or another
+    currency, and an operator is asked. The customer's price never rises. The default is an assumption."""
 
     @model_validator(mode="after")
     def _threshold_in_coins(self) -> Self:

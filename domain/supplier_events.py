@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from domain.values import Frozen
@@ -40,7 +40,9 @@ class Split:
     """When the supplier hands it over; None is not known."""
     deliver_on: date | None = None
     unit_price: Decimal | None = None
-    """Per purchase unit, in the PO's currency, when the supplier states one."""
+    """Per purchase unit, when the supplier states one."""
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    """Of `unit_price` (ISO 4217); None: the PO's."""
     substitute: str | None = None
     reason: str = ""
 

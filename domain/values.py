@@ -72,6 +72,21 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-CURRENCY_DIGITS[currency]), rounding=ROUND_HALF_UP)
 
 
+def in_decimals(amount: Decimal, currency: str) -> Decimal:
+    """An amount with its currency's decimals: 12.5 dollars are 12.50, 1200.0000 yen are 1200.
+
+    A price for one may be finer than the smallest coin (screws at 0.0125 each); its decimals stay, without the zeros.
+    A currency that is not supported has two, as most have.
+    """
+    in_coins = amount.quantize(Decimal(1).scaleb(-CURRENCY_DIGITS.get(currency, 2)))
+    return in_coins if in_coins == amount else amount.normalize()
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount and its currency, such as `12.50 USD`: for people."""
+    return f"{in_decimals(amount, currency):f} {currency}"
+
+
 def count_units(number: int) -> str:
     """`1 unit`, `3 units`: for people."""
     return f"{number} unit" if number == 1 else f"{number} units"

@@ -63,7 +63,9 @@ class Order(Frozen):
     po_number: str
     supplier_id: str
     supplier_name: str
+    currency: str
     over_receipt_tolerance: Decimal
+    price_rise_tolerance: Decimal
     revision: int
     frozen_at: Instant | None
     acknowledged_at: Instant | None
@@ -135,8 +137,9 @@ def named(ref: LineRef) -> str:
 
 _SKUS = "select sku from po_line where po_number = any(%s)"
 _LOCK_ORDERS = """
-    select po_number, supplier_id, supplier.doc->>'name' as supplier_name,
-           coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance, revision,
+    select po_number, supplier_id, supplier.doc->>'name' as supplier_name, currency,
+           coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance,
+           coalesce(supplier.doc->>'price_rise_tolerance', '0.05')::numeric as price_rise_tolerance, revision,
            frozen_at, acknowledged_at, rejected_at, cancelled_at, closed_at
     from purchase_order join supplier using (supplier_id) where po_number = any(%s)
     order by po_number for no key update of purchase_order

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from cli import pages
-from cli.amounts import as_data, money
+from cli.amounts import as_data
 from cli.audit import report
 from cli.errors import CommandFailed
 from cli.next_step import Step, lasting, of_backorder, of_purchase_order, policy, short_day
@@ -22,6 +22,7 @@ from domain.purchase_order_position import (
     PurchaseOrderPosition,
     SupplierTerms,
 )
+from domain.values import money
 from ledger.audit import Finding
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)

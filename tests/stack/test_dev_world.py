@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from activities.settings import Settings
+from cli.catalogue import read_catalogue
 from connectors.suppliers.interface import connector_for
 from devstack import ports, postgres
 from devstack.ownership import sole_owner
@@ -20,7 +22,8 @@ from devstack.processes import Supervisor
 from devstack.settings import Secrets, StackSettings
 from devstack.simulators.settings import Behaviour, Rule
 from devstack.stack import Habits, Stack
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, PriceBreak
+from tests.cli.sample_orders import EXAMPLES
 
 _CATALOGUE = Catalogue.model_validate(
     {
@@ -179,6 +182,18 @@ async def test_simulated_suppliers_know_the_keys_our_connectors_use(
     environment_file = settings.folder / "environment.json"
     assert stat.S_IMODE(environment_file.stat().st_mode) == 0o600
     assert json.loads(environment_file.read_text())["ACME_URL"] == settings.supplier_url("acme")
+
+
+def test_a_supplier_by_x12_asks_no_more_than_any_order_has_at_its_break(settings: StackSettings) -> None:
+    sold = read_catalogue(EXAMPLES / "catalogue.json")
+    broken = (PriceBreak(from_quantity=1, unit_price=Decimal(4)), PriceBreak(from_quantity=20, unit_price=Decimal(3)))
+    items = [one.model_copy(update={"price_breaks": broken, "unit_factor": 6}) for one in sold.supplier_items]
+    stack = Stack(settings, sold.model_copy(update={"supplier_items": tuple(items)}), {})
+    simulators = next(part for part in stack.parts if part.name == "simulators")
+    assert simulators.prepare is not None
+    simulators.prepare()
+    (plays,) = json.loads((settings.folder / "simulators.json").read_text())["edi_suppliers"]
+    assert {Decimal(item["unit_price"]) for item in plays["items"]} == {Decimal(18)}
 
 
 async def test_postgres_on_a_port_wants_the_password(folder: Path, unused_tcp_port: int) -> None:

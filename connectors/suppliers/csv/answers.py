@@ -25,6 +25,7 @@ from connectors.suppliers.plain_values import (
     MOST_MONEY,
     MOST_UNITS,
     Units,
+    currency_code,
     line_number,
     name,
     promised_day,
@@ -193,6 +194,7 @@ class _Answers:
             ship_on=self._day(row, "ship_on"),
             deliver_on=self._day(row, "deliver_on"),
             unit_price=price,
+            currency=currency_code(row["currency"], self._issues),
             substitute=name(row["substitute"]),
             reason=plain_words(row["reason"]),
         )

@@ -88,6 +88,7 @@ COLUMNS = frozenset(
         "status",
         "verdict",
         "substitute",
+        "currency",
         "purpose",
         "balance",
         "damaged",
@@ -98,7 +99,7 @@ COLUMNS = frozenset(
 )
 """The columns that are read."""
 
-OURS_ONLY = frozenset({"currency", "terms", "ordered_on", "description", "quantity_before", "wanted_on"})
+OURS_ONLY = frozenset({"terms", "ordered_on", "description", "quantity_before", "wanted_on"})
 """Columns of our orders that a partner may leave in its answer, and nobody reads."""
 
 _KEPT_AS_TEXT = re.compile(r'''="((?:[^"]|"")*)"''')

@@ -8,7 +8,16 @@ from connectors.suppliers.cxml.documents import Element, attribute, child, child
 from connectors.suppliers.cxml.profile import CxmlPartner, UnsaidRest
 from connectors.suppliers.cxml.references import line_meant
 from connectors.suppliers.issues import Issues
-from connectors.suppliers.plain_values import MOST_MONEY, MOST_UNITS, Units, iso_day, name, number, promised_day
+from connectors.suppliers.plain_values import (
+    MOST_MONEY,
+    MOST_UNITS,
+    Units,
+    currency_code,
+    iso_day,
+    name,
+    number,
+    promised_day,
+)
 from connectors.words import plain_words
 from domain.supplier_events import AckLine, LineRef, Split, SplitStatus
 
@@ -83,12 +92,14 @@ class ConfirmedLines:
         if kind == "detail" and item_in is not None and self._partner.item_in_detail_is_substitute:
             substitute = name(text(child(item_in, "ItemID", "SupplierPartID")))
             status = SplitStatus.SUBSTITUTED
+        unit_price, unit_currency = self._price(part, item_in, where)
         return Split(
             status=status,
             quantity=quantity,
             ship_on=self._day(part, "shipmentDate", where),
             deliver_on=self._day(part, "deliveryDate", where),
-            unit_price=self._price(part, item_in, where),
+            unit_price=unit_price,
+            currency=unit_currency,
             substitute=substitute,
             reason=plain_words(" ".join(text(words) for words in children(part, "Comments"))),
         )
@@ -116,18 +127,19 @@ class ConfirmedLines:
         written = attribute(part, which)
         return promised_day(iso_day(written), written, f"{where}, {which}", self._issues)
 
-    def _price(self, part: Element, item_in: Element | None, where: str) -> Decimal | None:
-        """Per purchase unit; a price for a hundred (PriceBasisQuantity) is none that we can compare."""
+    def _price(self, part: Element, item_in: Element | None, where: str) -> tuple[Decimal | None, str | None]:
+        """Per purchase unit, with its currency; a price for a hundred (PriceBasisQuantity) cannot be compared."""
         detail = child(item_in, "ItemDetail")
         money = child(part, "UnitPrice", "Money")
         if money is None:
             money = child(detail, "UnitPrice", "Money")
         if money is None or not text(money):
-            return None
+            return None, None
         if any(child(priced, "PriceBasisQuantity") is not None for priced in (part, detail)):
             self._issues.add(f"{where}: the price is for a PriceBasisQuantity; it is not read")
-            return None
+            return None, None
         found = number(text(money), MOST_MONEY)
         if found is None:
             self._issues.add(f"{where}: the price {text(money)!r} cannot be read")
-        return found
+            return None, None
+        return found, currency_code(attribute(money, "currency"), self._issues)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from connectors.suppliers.edifact.lines import Blocks, blocks, line_ref, reference, substitute
 from connectors.suppliers.edifact.partner import EdifactPartner, LineMeaning, Meaning
 from connectors.suppliers.edifact.syntax import Body, Segment
-from connectors.suppliers.edifact.values import MOST_UNITS, day, free_text, name, price, quantity
+from connectors.suppliers.edifact.values import MOST_UNITS, currency, day, free_text, name, price, quantity
 from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 from domain.supplier_events import (
@@ -89,6 +89,7 @@ class _Said(NamedTuple):
     """What a line says of all its parts."""
 
     unit_price: Decimal | None
+    currency: str | None
     reason: str
     instead: str | None
 
@@ -101,6 +102,7 @@ class _Said(NamedTuple):
             ship_on=part.dates.ship_on,
             deliver_on=part.dates.deliver_on,
             unit_price=self.unit_price,
+            currency=self.currency,
             substitute=self.instead if substituted else None,
             reason=self.reason,
         )
@@ -146,7 +148,8 @@ def read_response(segments: Body, partner: EdifactPartner, issues: Issues) -> li
     if meaning is Meaning.RECEIVED:
         return [Hint(po_number=number, what=plain_words(f"{said}: they have it and say nothing of it yet. {reason}"))]
     dates = _dates([segment for segment in header if segment.tag == "DTM"], partner, issues)
-    read = [_read_line(block, dates, partner, issues) for block in lines]
+    priced_in = currency(header, issues)
+    read = [_read_line(block, dates, priced_in, partner, issues) for block in lines]
     if meaning is Meaning.BY_LINE and not any(one.meaning or one.answer.splits for one in read):
         meaning = Meaning.UNCLEAR
     if revision is None and partner.change_answers == "by action":
@@ -224,7 +227,9 @@ def _verdict(
     return ChangeVerdict.PARTLY, tuple(one.answer for one in taken)
 
 
-def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartner, issues: Issues) -> _Line:
+def _read_line(
+    block: Sequence[Segment], of_order: _Dates, priced_in: str | None, partner: EdifactPartner, issues: Issues
+) -> _Line:
     action = block[0].part(2)
     meaning = partner.line_action(action)
     if action and meaning is None:
@@ -235,7 +240,12 @@ def _read_line(block: Sequence[Segment], of_order: _Dates, partner: EdifactPartn
     unit_price = next(
         (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
     )
-    said = _Said(unit_price, plain_words(free_text(block)), substitute(block, issues))
+    said = _Said(
+        unit_price,
+        None if unit_price is None else currency(block, issues) or priced_in,
+        plain_words(free_text(block)),
+        substitute(block, issues),
+    )
     splits = tuple(said.split(part) for part in _stated(meaning, parts, dates, partner))
     if not splits and meaning is LineMeaning.BY_QUANTITY and not unreadable:
         issues.add(f"LIN {block[0].part(1)} is changed, and no quantity is stated; it is taken as it was ordered")

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from connectors.suppliers.edifact.syntax import Segment
 from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import currency_code
 from connectors.words import LONGEST_NAME
 
 MOST_UNITS = Decimal(10_000_000)
@@ -78,6 +79,12 @@ def price(segment: Segment, issues: Issues) -> Decimal | None:
         issues.add(f"PRI+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no price that can be believed")
         return None
     return amount if basis == 1 else (amount / basis).quantize(Decimal("0.000001"))
+
+
+def currency(segments: Iterable[Segment], issues: Issues) -> str | None:
+    """What prices are in, by the first CUX (C504, 6345); None if none says."""
+    stated = next((segment.part(1, 2) for segment in segments if segment.tag == "CUX"), "")
+    return currency_code(stated, issues)
 
 
 def day(segment: Segment, unknown: Iterable[date], issues: Issues) -> date | None:

@@ -23,7 +23,7 @@ from connectors.messages.rendering import day, message_id, template_environment
 from connectors.messages.smtp import mail_address
 from connectors.suppliers.email_portal.attachment import order_as_csv
 from connectors.suppliers.interface import Cancel, Change, OrderLine, Place, Request, WireIds
-from domain.values import CURRENCY_DIGITS, round_money
+from domain.values import CURRENCY_DIGITS, in_decimals, round_money
 
 MOST_SHOWN = 50
 """Lines of an order in the mail itself. Some readers cut a mail off at 100 kB."""
@@ -193,7 +193,7 @@ def _shown(request: Request, line: OrderLine) -> Shown:
         quantity=quantity,
         said=f"{what}: {quantity}" if isinstance(request, Change) else f"{quantity} x  {what}",
         wanted_on=line.wanted_on,
-        price=f"{currency} {format(line.unit_price, 'f')} each" if currency else "",
+        price=f"{currency} {in_decimals(line.unit_price, currency):f} each" if currency else "",
     )
 
 

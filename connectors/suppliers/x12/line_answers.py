@@ -335,6 +335,7 @@ class LineReader:
         rejected = status is SplitStatus.REJECTED
         if rejected:
             dates = NO_DATES
+        price = None if rejected or part.code == "IE" else self._price
         code = f"code {part.code}" if part.code and status not in _DATED else ""
         told = [words for words in (part.reason, self._words, code) if words]
         return {
@@ -342,7 +343,8 @@ class LineReader:
             "quantity": part.quantity or Decimal(0),
             "ship_on": dates.ship_on,
             "deliver_on": dates.deliver_on,
-            "unit_price": None if rejected or part.code == "IE" else self._price,
+            "unit_price": price,
+            "currency": None if price is None else self._reading.currency,
             "substitute": part.substitute if status is SplitStatus.SUBSTITUTED else None,
             "reason": plain_words("; ".join(told)) if told else "",
         }

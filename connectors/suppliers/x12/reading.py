@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypedDict
 
 from connectors.suppliers.issues import Issues
+from connectors.suppliers.plain_values import currency_code
 from connectors.suppliers.x12.partner import X12Partner
 from connectors.suppliers.x12.syntax import Segment, TransactionSet
 from connectors.words import LONGEST_NAME, plain_words
@@ -68,6 +69,12 @@ class Reading:
         self._set = current
         self._issues = issues
         self._promised: dict[tuple[str, str], Dates] = {}
+
+    @cached_property
+    def currency(self) -> str | None:
+        """What the prices of the set are in (CUR02); None if it does not say."""
+        at = self.body.index("CUR", len(self.body))
+        return currency_code(self.body[at].at(2), self._issues) if at < len(self.body) else None
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""

@@ -203,6 +203,17 @@ def test_our_own_order_filled_in_and_sent_back_is_an_answer() -> None:
     assert event.lines[0].splits[0].quantity == 5
 
 
+@pytest.mark.parametrize(
+    ("written", "currency", "told"), [("eur", "EUR", 0), ("", None, 0), ("\u20ac", None, 1), ("US$", None, 1)]
+)
+def test_a_price_is_in_the_currency_of_its_row(written: str, currency: str | None, told: int) -> None:
+    row = f"po_number,line_no,quantity,status,unit_price,currency\nPO-1,1,5,accepted,2.50,{written}\n"
+    decoded = read(row.encode())
+    (event,) = decoded.events
+    assert isinstance(event, OrderAck)
+    assert (event.lines[0].splits[0].currency, len(decoded.issues)) == (currency, told)
+
+
 def test_a_shipment_can_be_replaced_and_taken_back() -> None:
     head = "po_number,shipment_id,purpose,line_no,quantity\n"
     (replaced,) = read(f"{head}PO-1,S-1,replace,1,5\n".encode()).events

@@ -230,6 +230,14 @@ def test_prices_per_hundred_and_per_thousand_are_of_one_unit() -> None:
         assert line.splits[0].unit_price == Decimal(price)
 
 
+@pytest.mark.parametrize(("said", "meant"), [(["CUR*SE*EUR"], "EUR"), (["CUR*SE*money"], None), ([], None)])
+def test_a_price_is_in_the_currency_that_the_document_states(said: list[str], meant: str | None) -> None:
+    (line,) = ack(*said, PO1, "ACK*IA*100*EA").lines
+    assert (line.splits[0].unit_price, line.splits[0].currency) == (Decimal("3.5"), meant)
+    told = ("'money' is no currency; the order's is meant",) if "CUR*SE*money" in said else ()
+    assert issues("855", BAK.format("AC"), *said, PO1, "ACK*IA*100*EA") == told
+
+
 def test_line_numbers_of_their_own_are_not_ours() -> None:
     (line,) = ack("PO1*000010*5*EA***BP*M*VP*A-77", "ACK*IA*5*EA", echoes_line_numbers=False).lines
     assert (line.line.line_no, line.line.sku, line.line.supplier_sku) == (None, "M", "A-77")

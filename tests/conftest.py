@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -29,6 +30,7 @@ from activities.sealing import KeyRing, data_converter
 from devstack import ports, postgres, temporal_server
 from devstack.ownership import FolderTakenError, Records, sole_owner
 from devstack.processes import Supervisor
+from tests.patience import PATIENCE
 
 _SESSIONS = Path(tempfile.gettempdir()) / f"promisekeeper-tests-{os.getuid()}"
 # Nothing would be missed after a crash; and the ledger that is emptied again and again stays small by itself.
@@ -205,6 +207,7 @@ async def temporal_for_tests(converter: DataConverter) -> AsyncGenerator[Workflo
         ts_config=TimeSkippingConfig(enabled=False),
         data_converter=converter,
         dev_server_existing_path=str(temporal_server.binary()),
+        dev_server_startup_timeout=timedelta(seconds=PATIENCE),
         dev_server_extra_args=[
             *temporal_server.search_attribute_arguments(),
             *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),

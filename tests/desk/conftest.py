@@ -25,9 +25,8 @@ async def browser() -> AsyncIterator[Browser]:
         (pytest.fail if chromium.on_ci() else pytest.skip)(chromium.HOW_TO_GET_ONE)
     async with async_playwright() as playwright:
         # Chromium's sandbox refuses root, which is who runs in a container
-        started = await playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
+        as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+        started = await playwright.chromium.launch(executable_path=program, args=["--disable-gpu", *as_root])
         yield started
         await started.close()
 
@@ -45,7 +44,11 @@ async def desk(browser: Browser, unused_tcp_port_factory: Callable[[], int]) -> 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """An operator's window."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 1800}, color_scheme="light")
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 1800},
+        color_scheme="light",
+        reduced_motion="reduce",  # what moves while a test waits is drawn by the processor that others need
+    )
     context.set_default_timeout(PATIENCE * 1000)
     yield await context.new_page()
     await context.close()

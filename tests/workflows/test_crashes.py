@@ -205,6 +205,20 @@ async def test_what_a_lost_task_of_a_purchase_order_owes_is_told_by_the_next(sho
     await shop.until_told()
 
 
+async def test_an_order_goes_on_while_somebody_else_owes_its_words_anew(shop: Shop) -> None:
+    """Such as an earlier try of the same step, which has not ended yet; and then tells, unless it is lost, too."""
+    story = await shop.order()
+    po = shop.po(await shop.po_number())
+    async with shop.world.ledger.work() as left:
+        await owe(left, story.id, SUPPLY_CHANGED, po.id, datetime.now(UTC))
+    async with shop.world.ledger.work() as elsewhere:
+        await owe(elsewhere, story.id, SUPPLY_CHANGED, po.id, datetime.now(UTC))
+        for held in (True, False):
+            await po.execute_update("hold", {"held": held})
+    await po.execute_update("hold", {"held": True})
+    await shop.until_told()
+
+
 async def test_killed_while_lines_move_to_another_order_they_are_asked_for_once(
     shop: Shop, workers: Workers, papyrus: Folders
 ) -> None:

@@ -42,7 +42,7 @@ def _dearer(order: Order, line: Line, splits: Sequence[Split]) -> str | None:
     stated = [
         (split.currency not in {None, order.currency}, split.unit_price, split.currency or order.currency)
         for split in splits
-        if split.status in TO_COME and split.unit_price is not None
+        if split.status in TO_COME and split.quantity and split.unit_price is not None
     ]
     if not stated:
         return None

@@ -72,7 +72,8 @@ async def test_a_price_of_a_purchase_unit_is_held_against_that_of_all_its_stock_
 
 async def test_what_will_not_be_delivered_has_no_price_and_the_dearest_part_counts(shop: Any) -> None:
     po_number = await placed(shop, a=4, b=1)
-    gone = (at("99", SplitStatus.REJECTED, 1), at("99", SplitStatus.SUBSTITUTED, 1, substitute="LAMP-2"))
+    substitute = at("99", SplitStatus.SUBSTITUTED, 1, substitute="LAMP-2")
+    gone = (at("99", SplitStatus.REJECTED, 1), substitute, at("99", ACCEPTED, 0))
     assert (await hear(shop, ack(po_number, at("10", quantity=3), *gone))).incidents == ()
     (what,) = (await hear(shop, ack(po_number, at("12", quantity=2), at("11", quantity=3)))).incidents
     assert "at 12.00 USD instead of 10.00 USD (20% more)" in what

@@ -131,6 +131,16 @@ def test_what_is_wrong_is_said_in_words_for_whoever_asks_the_sender(body: bytes,
     assert not any(theirs in str(raised.value) for theirs in ("xml", "<string>", "amplification", "XML_PARSE"))
 
 
+@pytest.mark.parametrize("namespace", ["xmlns:a='x'", "xmlns='ariba'"])
+def test_a_namespace_that_has_no_canonical_form_hinders_nobody(namespace: str) -> None:
+    bent = GENUINE.replace(b"<Request", b"<Request " + namespace.encode(), 1)
+    read, again, other = (
+        codec().decode(inward(body)) for body in (bent, bent.replace(b"timestamp=", b"  timestamp="), GENUINE)
+    )
+    assert read.events == other.events and read.events
+    assert read.dedupe_key == again.dedupe_key != other.dedupe_key
+
+
 @contextmanager
 def listener(asked: list[bytes]) -> Iterator[int]:
     class Ear(socketserver.StreamRequestHandler):

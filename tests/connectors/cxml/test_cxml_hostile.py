@@ -119,6 +119,7 @@ def test_an_entity_bomb_does_nothing(where: bytes) -> None:
         (b'<!DOCTYPE cXML SYSTEM "x"', "DOCTYPE is broken"),
         (b'\n<cXML>\n<a x="&nbsp;"/></cXML>', "an & at line 2, column 13 .* as they are"),
         (b"<cXML><Comments>Smith & Sons</Comments></cXML>", "an & at .* ask for &amp; in its place"),
+        (b'<cXML x="&#0;"/>', "an & at line 1, column .* for other characters as they are"),
         (b'<cXML x="a?b=1&c=2"/>', "an & at .* ask for &amp; in its place"),
         (b"<cXML>" * 300 + b"</cXML>" * 300, "nested too deeply"),
         (b'<!DOCTYPE cXML SYSTEM "x"><cXML><a></b></cXML>', "no XML: Opening and ending tag mismatch"),

@@ -1,6 +1,7 @@
 """The prices that suppliers answer: taken within the band; above it, or in another currency, a person decides."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from domain.catalogue import Supplier
 from domain.needs import needs
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, LineRef, OrderAck, Split, SplitStatus
-from ledger import catalogue
+from ledger import catalogue, purchase_orders
 from ledger.answered_prices import dearer
 from ledger.locked_orders import Line, LockedOrder, Order
 from tests.ledger.conftest import CATALOGUE
@@ -61,6 +62,16 @@ async def test_a_repeated_message_asks_once_and_another_price_once_more(shop: An
         "12.00",
         "13.00",
     ]
+
+
+async def test_a_price_that_a_person_agreed_with_is_not_asked_about_when_a_date_moves(shop: Any) -> None:
+    po_number = await placed(shop, a=5)
+    await hear(shop, ack(po_number, at("12")))
+    await purchase_orders.settle_attention(shop.ledger, po_number, key=shop.key(), at=TUESDAY, how="dismissed")
+    later = TUESDAY.date() + timedelta(days=20)
+    assert (await hear(shop, ack(po_number, at("12", deliver_on=later)))).incidents == ()
+    assert await asked(shop, po_number) == []
+    assert len((await hear(shop, ack(po_number, at("12.01", deliver_on=later)))).incidents) == 1
 
 
 async def test_a_price_of_a_purchase_unit_is_held_against_that_of_all_its_stock_units(shop: Any) -> None:

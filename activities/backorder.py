@@ -89,7 +89,9 @@ class BackorderActivities:
         if not position.unannounced:
             return position
         await tell(self._ledger, backorder_workflow_id(backorder_id), activity.info().started_time)
-        return await backorders.position(self._ledger, backorder_id)
+        position = await backorders.position(self._ledger, backorder_id)
+        # what is owed even now is being owed anew: whoever does that tells it, and looking again would turn in circles
+        return position.model_copy(update={"unannounced": 0})
 
     @activity.defn
     async def source(self, step: SourceStep) -> BackorderPosition:

@@ -4,16 +4,37 @@ What is within the band, or lower, is taken as it comes, and changes nothing her
 ordered. The customer's price never rises, so that whatever is paid on top is the shop's.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
 from domain.supplier_events import Split
 from domain.values import money
+from ledger.book import Connection, as_json
 from ledger.confirming import TO_COME
 from ledger.locked_orders import Line, LockedOrder, Order
 
 MOST_TOLD = 5
 """Lines that are told one by one: a supplier that raises its prices raises all of them."""
+
+_ASKED = """
+    insert into journal (key, subject, kind, at, facts) values (%s, %s, 'prices', %s, %s)
+    on conflict (key) do nothing returning seq
+"""
+
+
+async def asked_of_prices(
+    connection: Connection, locked: LockedOrder, answers: Mapping[int, Sequence[Split]], *, at: datetime
+) -> tuple[str, ...]:
+    """What `dearer` finds, once for each order: a person who agreed is not asked when only a date moves afterwards."""
+    order = locked.order
+    for what in dearer(locked, answers):
+        key = f"prices/{order.po_number}/{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+        row = (key, order.workflow_id, at, as_json({"text": what}))
+        if await (await connection.execute(_ASKED, row)).fetchone():
+            return (what,)
+    return ()
 
 
 def dearer(locked: LockedOrder, answers: Mapping[int, Sequence[Split]]) -> tuple[str, ...]:
@@ -42,7 +63,7 @@ def _dearer(order: Order, line: Line, splits: Sequence[Split]) -> str | None:
     stated = [
         (split.currency not in {None, order.currency}, split.unit_price, split.currency or order.currency)
         for split in splits
-        if split.status in TO_COME and split.unit_price is not None
+        if split.status in TO_COME and split.quantity and split.unit_price is not None
     ]
     if not stated:
         return None

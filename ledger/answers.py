@@ -12,7 +12,7 @@ from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SyntaxAck
-from ledger.answered_prices import dearer
+from ledger.answered_prices import asked_of_prices
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
 from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
@@ -294,7 +294,7 @@ async def _partly(
             ),
         )
     await offer_rest(connection, order, locked.lines, at=at)
-    return (*incidents, *dearer(locked, parts))
+    return (*incidents, *await asked_of_prices(connection, locked, parts, at=at))
 
 
 async def _added(

@@ -138,7 +138,7 @@ def named(ref: LineRef) -> str:
 _SKUS = "select sku from po_line where po_number = any(%s)"
 _LOCK_ORDERS = """
     select po_number, supplier_id, supplier.doc->>'name' as supplier_name, currency,
-           coalesce(supplier.doc->>'over_receipt_tolerance', '0')::numeric as over_receipt_tolerance,
+           coalesce(supplier.doc->>'over_receipt_tolerance', '0.05')::numeric as over_receipt_tolerance,
            coalesce(supplier.doc->>'price_rise_tolerance', '0.05')::numeric as price_rise_tolerance, revision,
            frozen_at, acknowledged_at, rejected_at, cancelled_at, closed_at
     from purchase_order join supplier using (supplier_id) where po_number = any(%s)

@@ -16,8 +16,12 @@ _SHIPMENT = """
     on conflict (key) do nothing returning seq
 """
 _TOLD_LAST = """
-    select facts -> 'units' from journal
+    select coalesce(facts -> 'units', '{}'), coalesce(facts -> 'come', '{}') from journal
     where subject = %s and kind = 'shipment' and facts ->> 'shipment' = %s order by seq desc limit 1
+"""
+_TOLD_OF_OTHERS = """
+    select distinct on (facts ->> 'shipment') coalesce(facts -> 'units', '{}') from journal
+    where subject = %s and kind = 'shipment' and facts ->> 'shipment' <> %s order by facts ->> 'shipment', seq desc
 """
 
 
@@ -27,34 +31,35 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
     A notice that replaces or takes back an earlier one of the same shipment undoes what that one said was on its way.
     """
     order = locked.order
-    counted = _counted(locked, notice)
+    counted = {} if notice.purpose is NoticePurpose.CANCEL else _counted(locked, notice)
     key = f"shipment/{order.supplier_id}/{notice.shipment_id}/{order.po_number}"
     if notice.purpose is not NoticePurpose.ORIGINAL:
         key += f"/{notice.purpose}/{_digest(notice)}"
+    before = await (await connection.execute(_TOLD_LAST, (order.workflow_id, notice.shipment_id))).fetchone()
+    told, known = before or ({}, {})
+    come = _come(locked, told, known)
     facts = {
         "text": _SAID[notice.purpose].format(notice.shipment_id),
         "tracking": notice.tracking,
         "shipment": notice.shipment_id,
-        "units": {} if notice.purpose is NoticePurpose.CANCEL else counted,
+        "units": counted,
+        "come": {line_no: units for line_no, units in come.items() if units},
     }
-    before = await (await connection.execute(_TOLD_LAST, (order.workflow_id, notice.shipment_id))).fetchone()
     if notice.purpose is NoticePurpose.ORIGINAL and before is not None:  # then what was told before stands
-        facts |= {"text": f"The first notice of shipment {notice.shipment_id} came last", "units": before[0]}
+        facts |= {"text": f"The first notice of shipment {notice.shipment_id} came last", "units": told}
     row = (key, order.workflow_id, at, as_json(facts))
     if await (await connection.execute(_SHIPMENT, row)).fetchone() is None:
         return Effect(outcome="repeat, counted once")
     if notice.purpose is NoticePurpose.ORIGINAL and before is not None:
         return Effect(outcome="a later notice of the same shipment came first: recorded, not applied")
-    come = dict[int, int]()
-    if before is not None and before[0]:
-        locked, come = await _taken_back(connection, locked, before[0])
+    locked = await _taken_back(connection, locked, told, come)
     if notice.purpose is NoticePurpose.CANCEL:
         what = (
             f"{order.supplier_name} takes back its notice of shipment {notice.shipment_id} of {order.po_number}. Ask "
             "when the goods will come; then resolve with 'dismiss'."
         )
         outcome = f"shipment {notice.shipment_id} is not on its way after all"
-        return Effect(outcome=outcome, incidents=(what, *_more_came(locked, notice, come)))
+        return Effect(outcome=outcome, incidents=(what, *await _more_came(connection, locked, notice, counted, come)))
     if order.rejected_at or order.cancelled_at:
         what = (
             f"{order.supplier_name} ships {order.po_number}, which had ended. Refuse the parcel, or let it in: what "
@@ -75,14 +80,14 @@ async def ship(connection: Connection, locked: LockedOrder, notice: ShipNotice, 
             )
             continue
         line_no = found.line_no
-        here = min(units, come.get(line_no, 0))
-        come[line_no] = come.get(line_no, 0) - here
+        here = min(units, come[str(line_no)])
+        come[str(line_no)] -= here
         lines[line_no] = await _on_its_way(connection, locked, lines[line_no], units - here, part.deliver_on, at=at)
         if part.balance is Balance.CLOSED:
             closed.add(line_no)
     for line_no in sorted(closed):  # last, since a line may be in several parcels of the notice
         lines[line_no] = await _close_rest(connection, order, lines[line_no], at=at)
-    incidents += _more_came(locked, notice, come)
+    incidents += await _more_came(connection, locked, notice, counted, come)
     on_way = ", ".join(f"{line.in_transit} of {line.sku}" for line in lines.values() if line.in_transit)
     return Effect(outcome=f"on the way: {on_way or 'nothing that is open'}", incidents=tuple(incidents))
 
@@ -94,13 +99,28 @@ _SAID = {
 }
 
 
-def _more_came(locked: LockedOrder, notice: ShipNotice, come: Mapping[int, int]) -> list[str]:
-    """In words, of which lines more has come than the shipment carries by now: `come` is what its notice leaves out."""
+async def _more_came(
+    connection: Connection,
+    locked: LockedOrder,
+    notice: ShipNotice,
+    counted: Mapping[str, int],
+    come: Mapping[str, int],
+) -> list[str]:
+    """In words, of which lines more has come than the shipment carries by now: `come` is what its notice leaves out.
+
+    What all shipments together can have brought is no more than what they carry by now.
+    """
     incidents: list[str] = []
-    order, counted = locked.order, _counted(locked, notice)
+    order = locked.order
+    if not any(come.values()):
+        return incidents
+    others = await (await connection.execute(_TOLD_OF_OTHERS, (order.workflow_id, notice.shipment_id))).fetchall()
     for line in locked.lines:
-        if more := come.get(line.line_no, 0):
-            now = counted.get(str(line.line_no), 0)
+        line_no = str(line.line_no)
+        now = counted.get(line_no, 0)
+        carried = now + sum(units.get(line_no, 0) for (units,) in others)
+        more = min(come[line_no], line.received_good + line.received_bad - carried)
+        if more > 0:
             incidents.append(
                 f"{order.supplier_name} now says that shipment {notice.shipment_id} of {order.po_number} carries {now} "
                 f"of {line.sku}, and {now + more} have come. Count them again, and ask what they will charge for; then "
@@ -124,23 +144,30 @@ def _digest(notice: ShipNotice) -> str:
     return hashlib.sha256(notice.model_dump_json().encode()).hexdigest()[:16]
 
 
-async def _taken_back(
-    connection: Connection, locked: LockedOrder, units: Mapping[str, int]
-) -> tuple[LockedOrder, dict[int, int]]:
-    """The order as if an earlier notice had not been, and by line what of that notice has come. Dates stay until the
-    next word.
+def _come(locked: LockedOrder, told: Mapping[str, int], known: Mapping[str, int]) -> dict[str, int]:
+    """By line number, what has come of a shipment: what was known with its last notice, or more.
 
     Receipts name no shipment: what came of a line and is not on its way any more is taken for this one's.
     """
-    lines: list[Line] = []
-    come: dict[int, int] = {}
+    come: dict[str, int] = {}
     for line in locked.lines:
-        told = int(units.get(str(line.line_no), 0))
-        off = min(line.in_transit, told)
-        come[line.line_no] = min(told - off, line.received_good + line.received_bad)
+        line_no = str(line.line_no)
+        arrived = max(told.get(line_no, 0) - line.in_transit, known.get(line_no, 0))
+        come[line_no] = min(arrived, line.received_good + line.received_bad)
+    return come
+
+
+async def _taken_back(
+    connection: Connection, locked: LockedOrder, told: Mapping[str, int], come: Mapping[str, int]
+) -> LockedOrder:
+    """The order as if an earlier notice had not been. Dates stay until the next word."""
+    lines: list[Line] = []
+    for line in locked.lines:
+        line_no = str(line.line_no)
+        off = min(line.in_transit, max(0, told.get(line_no, 0) - come[line_no]))
         changed = replace(line, in_transit=line.in_transit - off)
         lines.append(await write_line(connection, locked.order, changed) if off else line)
-    return replace(locked, lines=tuple(lines)), come
+    return replace(locked, lines=tuple(lines))
 
 
 async def _close_rest(connection: Connection, order: Order, line: Line, *, at: datetime) -> Line:

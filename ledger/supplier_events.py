@@ -20,7 +20,7 @@ from domain.supplier_events import (
     SyntaxAck,
     Unmatched,
 )
-from ledger.answered_prices import dearer
+from ledger.answered_prices import asked_of_prices
 from ledger.answers import answer_change, note_reading, take_as_agreed
 from ledger.attention import ask_operator
 from ledger.book import Connection
@@ -130,7 +130,8 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
         await reject(connection, locked, at=at)
         return Effect(outcome=f"rejected{f': {ack.reason}' if ack.reason else ''}")
     agreed = not unread and await take_as_agreed(connection, locked, ack.revision, at=at)
-    incidents = (*unread, *_more_than_ordered(locked, answers), *dearer(locked, answers))
+    prices = await asked_of_prices(connection, locked, answers, at=at)
+    incidents = (*unread, *_more_than_ordered(locked, answers), *prices)
     lines: list[Line] = []
     for line in locked.lines:
         if line.line_no in answers:

@@ -180,9 +180,10 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
             self._messages_wait = True
 
     async def _apply_messages(self) -> None:
+        """Words that are owed even after it are being owed anew: whoever does that tells them, and the rest goes on."""
         self._messages_wait = False
         step = PurchaseOrderStep(**self._about("messages"))
-        self._stand(await self._step(Do.apply_messages, step, "apply supplier messages"))
+        super()._stand(await self._step(Do.apply_messages, step, "apply supplier messages"))
 
     async def _take_receipts(self) -> None:
         """All that wait at once, up to a limit, so that a busy dock does not fill the history."""

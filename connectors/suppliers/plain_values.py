@@ -25,7 +25,7 @@ NO_DATE = frozenset({date(2049, 12, 31), date(9999, 12, 31)})
 """What partners write where they know no date."""
 
 _NUMBER = re.compile(r"\+?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
-_CURRENCY = re.compile(r"[A-Z]{3}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _ISO_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ].{0,40})?")
 
@@ -49,9 +49,9 @@ def number(text: str, most: Decimal) -> Decimal | None:
 
 def currency_code(text: str, issues: Issues) -> str | None:
     """The ISO 4217 code that a text is, in any case; None if nothing is said, or it is none."""
-    code = text.strip().upper()
+    code = text.strip()
     if _CURRENCY.fullmatch(code):
-        return code
+        return code.upper()
     if code:
         issues.add(f"{text[:20]!r} is no currency; the order's is meant")
     return None

@@ -1,6 +1,7 @@
 """The prices that suppliers answer: taken within the band; above it, or in another currency, a person decides."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from domain.catalogue import Supplier
 from domain.needs import needs
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, LineRef, OrderAck, Split, SplitStatus
-from ledger import catalogue
+from ledger import catalogue, purchase_orders
 from ledger.answered_prices import dearer
 from ledger.locked_orders import Line, LockedOrder, Order
 from tests.ledger.conftest import CATALOGUE
@@ -63,6 +64,16 @@ async def test_a_repeated_message_asks_once_and_another_price_once_more(shop: An
     ]
 
 
+async def test_a_price_that_a_person_agreed_with_is_not_asked_about_when_a_date_moves(shop: Any) -> None:
+    po_number = await placed(shop, a=5)
+    await hear(shop, ack(po_number, at("12")))
+    await purchase_orders.settle_attention(shop.ledger, po_number, key=shop.key(), at=TUESDAY, how="dismissed")
+    later = TUESDAY.date() + timedelta(days=20)
+    assert (await hear(shop, ack(po_number, at("12", deliver_on=later)))).incidents == ()
+    assert await asked(shop, po_number) == []
+    assert len((await hear(shop, ack(po_number, at("12.01", deliver_on=later)))).incidents) == 1
+
+
 async def test_a_price_of_a_purchase_unit_is_held_against_that_of_all_its_stock_units(shop: Any) -> None:
     po_number = await placed(shop, "BULB", a=6)
     assert (await hear(shop, ack(po_number, at("2.10", quantity=3)))).incidents == ()
@@ -72,7 +83,8 @@ async def test_a_price_of_a_purchase_unit_is_held_against_that_of_all_its_stock_
 
 async def test_what_will_not_be_delivered_has_no_price_and_the_dearest_part_counts(shop: Any) -> None:
     po_number = await placed(shop, a=4, b=1)
-    gone = (at("99", SplitStatus.REJECTED, 1), at("99", SplitStatus.SUBSTITUTED, 1, substitute="LAMP-2"))
+    substitute = at("99", SplitStatus.SUBSTITUTED, 1, substitute="LAMP-2")
+    gone = (at("99", SplitStatus.REJECTED, 1), substitute, at("99", ACCEPTED, 0))
     assert (await hear(shop, ack(po_number, at("10", quantity=3), *gone))).incidents == ()
     (what,) = (await hear(shop, ack(po_number, at("12", quantity=2), at("11", quantity=3)))).incidents
     assert "at 12.00 USD instead of 10.00 USD (20% more)" in what

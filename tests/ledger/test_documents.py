@@ -16,6 +16,7 @@ from domain.supplier_events import (
     NoticePurpose,
     OrderAck,
     ShipNotice,
+    SplitStatus,
     SyntaxAck,
 )
 from ledger import documents, inbox, operations, purchase_orders, unreadable
@@ -24,6 +25,7 @@ from tests.ledger.ordering import (
     CHANGE,
     MONDAY,
     TUESDAY,
+    ack,
     balanced,
     claims,
     hear,
@@ -31,6 +33,7 @@ from tests.ledger.ordering import (
     notice,
     ordered,
     outcome,
+    part,
     placed,
     po,
     receipt,
@@ -305,6 +308,34 @@ async def test_less_told_of_a_shipment_than_has_come_of_it_is_an_operators(
     assert await shop.rows(stands) == [{"open": 0, "in_transit": 0, "received_good": 10}]
     assert (await hear(shop, corrected)).incidents == ()
     await balanced(shop)
+
+
+async def test_what_has_come_of_a_shipment_is_known_however_often_its_notice_is_corrected(shop: Any) -> None:
+    po_number = await placed(shop, b1=20)
+    await hear(shop, notice(po_number, 10))
+    await hear(shop, receipt(po_number, 10))
+    for told in (6, 5):
+        (asked,) = (await hear(shop, again(notice(po_number, told), NoticePurpose.REPLACE))).incidents
+        assert f"carries {told} of LAMP, and 10 have come" in asked
+    back = again(notice(po_number, 10), NoticePurpose.CANCEL)  # with its lines, as many repeat them
+    assert "carries 0 of LAMP, and 10 have come" in (await hear(shop, back)).incidents[-1]
+    assert (await hear(shop, again(notice(po_number, 10), NoticePurpose.REPLACE))).incidents == ()
+    assert await shop.rows("select open, in_transit from po_line") == [{"open": 10, "in_transit": 0}]
+    await hear(shop, again(notice(po_number, 6), NoticePurpose.REPLACE))
+    await hear(shop, notice(po_number, 10, shipment_id="s-2"))
+    await hear(shop, again(notice(po_number, 7), NoticePurpose.REPLACE))
+    assert await shop.rows("select open, in_transit from po_line") == [{"open": 10, "in_transit": 10}]
+
+
+async def test_what_came_by_another_shipment_did_not_come_by_the_one_that_is_taken_back(shop: Any) -> None:
+    po_number = await placed(shop, b1=10)
+    await hear(shop, notice(po_number, 4, shipment_id="s-0"))
+    await hear(shop, receipt(po_number, 4))
+    await hear(shop, notice(po_number, 6))
+    await hear(shop, ack(po_number, part(SplitStatus.ACCEPTED, 4), part(SplitStatus.REJECTED, 6)))
+    back = again(notice(po_number, 0), NoticePurpose.CANCEL).model_copy(update={"lines": ()})
+    (asked,) = (await hear(shop, back)).incidents
+    assert "takes back" in asked
 
 
 async def test_a_line_that_a_corrected_notice_leaves_out_did_not_come_by_it(shop: Any) -> None:

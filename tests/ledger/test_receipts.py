@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.catalogue import Supplier
 from domain.purchase_order_position import PurchaseOrderStatus
 from domain.supplier_events import ChangeAck, ChangeVerdict, LineRef, OrderAck, Received, ReceivedLine, SplitStatus
 from ledger import inbox, purchase_orders
@@ -198,6 +199,15 @@ async def test_much_more_than_ordered_is_quarantined_and_asks_for_a_person(shop:
     assert (await po(shop, po_number)).attention == applied.incidents[0]
     stock = await shop.rows("select on_hand from stock where sku = 'LAMP'")
     assert stock == [{"on_hand": 42}]
+
+
+async def test_older_terms_tolerate_as_much_as_terms_that_say_nothing(shop: Any) -> None:
+    po_number = await placed(shop, b1=40)
+    await shop.do("update supplier set doc = doc - 'over_receipt_tolerance'")
+    await hear(shop, receipt(po_number, 43))
+    assert Supplier.model_fields["over_receipt_tolerance"].default * 40 == 2
+    rows = await shop.rows("select over_received, over_quarantined from po_line")
+    assert rows == [{"over_received": 2, "over_quarantined": 1}]
 
 
 async def test_the_tolerance_is_spent_once_over_several_receipts(shop: Any) -> None:

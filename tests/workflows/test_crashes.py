@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.steps import CancelStep, DutyStep, HoldStep, SourceStep
 from domain.backorder_duty import Duty, DutyKind
 from domain.backorder_position import CancelledBy
-from domain.names import SUPPLY_CHANGED
+from domain.names import SHARES_CHANGED, SUPPLY_CHANGED
 from ledger import purchase_orders
 from ledger.announcements import owe, owed_total
 from ledger.audit import audit
@@ -202,6 +202,33 @@ async def test_what_a_lost_task_of_a_purchase_order_owes_is_told_by_the_next(sho
     async with shop.world.ledger.work() as left:
         await owe(left, story.id, SUPPLY_CHANGED, shop.po(po_number).id, datetime.now(UTC))
     await shop.po(po_number).execute_update("hold", {"held": False})
+    await shop.until_told()
+
+
+async def test_a_backorder_goes_on_while_somebody_else_owes_its_words_anew(shop: Shop) -> None:
+    story = await shop.order()
+    told = shop.po(await shop.po_number()).id
+    async with shop.world.ledger.work() as left:
+        await owe(left, told, SHARES_CHANGED, story.id, datetime.now(UTC))
+    async with shop.world.ledger.work() as elsewhere:
+        await owe(elsewhere, told, SHARES_CHANGED, story.id, datetime.now(UTC))
+        for _ in range(2):
+            await story.execute_update("resolve", {"resolution": "retry"})
+    await story.execute_update("resolve", {"resolution": "retry"})
+    await shop.until_told()
+
+
+async def test_an_order_goes_on_while_somebody_else_owes_its_words_anew(shop: Shop) -> None:
+    """Such as an earlier try of the same step, which has not ended yet; and then tells, unless it is lost, too."""
+    story = await shop.order()
+    po = shop.po(await shop.po_number())
+    async with shop.world.ledger.work() as left:
+        await owe(left, story.id, SUPPLY_CHANGED, po.id, datetime.now(UTC))
+    async with shop.world.ledger.work() as elsewhere:
+        await owe(elsewhere, story.id, SUPPLY_CHANGED, po.id, datetime.now(UTC))
+        for held in (True, False):
+            await po.execute_update("hold", {"held": held})
+    await po.execute_update("hold", {"held": True})
     await shop.until_told()
 
 

@@ -24,7 +24,7 @@ _SAYS_ENCODING = re.compile(rb"^<\?xml[^>]{0,200}?encoding\s*=")
 _LARGE_SIGNS = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
 """How UTF-16 begins; its blanks and zeros are not stripped."""
 _FIRST_TAG = re.compile(rb"<[A-Za-z_:]")
-_AMPERSANDS = ("Entity '", "EntityRef:", "xmlParseEntityRef:")
+_AMPERSANDS = ("Entity '", "EntityRef:", "xmlParseEntityRef:", "xmlParseCharRef:")
 """How libxml begins to speak of an & that begins nothing it knows."""
 _ENTITIES = (
     "the document declares entities; cXML needs none, and they are how readers are attacked. Ask for it without them"

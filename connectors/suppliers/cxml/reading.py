@@ -45,8 +45,11 @@ def _dedupe_key(payload: str | None, request: Element, message: Inward) -> str:
     """
     if payload is None:
         return f"sha256:{hashlib.sha256(hidden(message.body)).hexdigest()}"
-    asked = hashlib.sha256(etree.tostring(request, method="c14n", with_tail=False))
-    return f"{payload}/{asked.hexdigest()[:16]}"
+    try:
+        asked = etree.tostring(request, method="c14n", with_tail=False)
+    except etree.C14NError:  # as of a namespace that is no whole URI
+        asked = etree.tostring(request, with_tail=False)
+    return f"{payload}/{hashlib.sha256(asked).hexdigest()[:16]}"
 
 
 def _asked(document: Document) -> tuple[Element, Element]:

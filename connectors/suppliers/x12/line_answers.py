@@ -15,6 +15,7 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -39,7 +40,7 @@ _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
 
 
-_READ = frozenset({"ACK", "DTM", "SCH", "SLN", *SAID_IN})
+_READ = frozenset({"ACK", "CUR", "DTM", "SCH", "SLN", *SAID_IN})
 """Segments of a line that say something of it, and where its components begin; the others are not even cut."""
 
 
@@ -156,6 +157,11 @@ class LineReader:
                 self._spoken.append(segment)
             elif self._acks:
                 break
+
+    @cached_property
+    def _currency(self) -> str | None:
+        """The line's own, else the document's."""
+        return self._reading.currency_of(self._spoken) or self._reading.currency
 
     @property
     def dated(self) -> bool:
@@ -344,7 +350,7 @@ class LineReader:
             "ship_on": dates.ship_on,
             "deliver_on": dates.deliver_on,
             "unit_price": price,
-            "currency": None if price is None else self._reading.currency,
+            "currency": self._currency if price is not None else None,
             "substitute": part.substitute if status is SplitStatus.SUBSTITUTED else None,
             "reason": plain_words("; ".join(told)) if told else "",
         }

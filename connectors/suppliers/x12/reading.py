@@ -72,9 +72,13 @@ class Reading:
 
     @cached_property
     def currency(self) -> str | None:
-        """What the prices of the set are in (CUR02); None if it does not say."""
-        at = self.body.index("CUR", len(self.body))
-        return currency_code(self.body[at].at(2), self._issues) if at < len(self.body) else None
+        """What the prices of the set are in, by the CUR of its heading; None if it has none."""
+        lines = min(self.body.index(tag, len(self.body)) for tag in ("PO1", "POC"))
+        return self.currency_of(self.body.of({"CUR"}, 0, lines))
+
+    def currency_of(self, segments: Iterable[Segment]) -> str | None:
+        """What prices are in, by the first CUR (CUR02); None if none says."""
+        return currency_code(next((one.at(2) for one in segments if one[0] == "CUR"), ""), self._issues)
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""

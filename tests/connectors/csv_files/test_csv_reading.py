@@ -204,7 +204,8 @@ def test_our_own_order_filled_in_and_sent_back_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "currency", "told"), [("eur", "EUR", 0), ("", None, 0), ("\u20ac", None, 1), ("US$", None, 1)]
+    ("written", "currency", "told"),
+    [("eur", "EUR", 0), ("", None, 0), ("\u20ac", None, 1), ("US$", None, 1), ("\u00dfa", None, 1)],
 )
 def test_a_price_is_in_the_currency_of_its_row(written: str, currency: str | None, told: int) -> None:
     row = f"po_number,line_no,quantity,status,unit_price,currency\nPO-1,1,5,accepted,2.50,{written}\n"

@@ -119,6 +119,7 @@ def test_an_entity_bomb_does_nothing(where: bytes) -> None:
         (b'<!DOCTYPE cXML SYSTEM "x"', "DOCTYPE is broken"),
         (b'\n<cXML>\n<a x="&nbsp;"/></cXML>', "an & at line 2, column 13 .* as they are"),
         (b"<cXML><Comments>Smith & Sons</Comments></cXML>", "an & at .* ask for &amp; in its place"),
+        (b'<cXML x="&#0;"/>', "an & at line 1, column .* for other characters as they are"),
         (b'<cXML x="a?b=1&c=2"/>', "an & at .* ask for &amp; in its place"),
         (b"<cXML>" * 300 + b"</cXML>" * 300, "nested too deeply"),
         (b'<!DOCTYPE cXML SYSTEM "x"><cXML><a></b></cXML>', "no XML: Opening and ending tag mismatch"),
@@ -129,6 +130,16 @@ def test_what_is_wrong_is_said_in_words_for_whoever_asks_the_sender(body: bytes,
     with pytest.raises(Undecodable, match=words) as raised:
         codec().decode(inward(body))
     assert not any(theirs in str(raised.value) for theirs in ("xml", "<string>", "amplification", "XML_PARSE"))
+
+
+@pytest.mark.parametrize("namespace", ["xmlns:a='x'", "xmlns='ariba'"])
+def test_a_namespace_that_has_no_canonical_form_hinders_nobody(namespace: str) -> None:
+    bent = GENUINE.replace(b"<Request", b"<Request " + namespace.encode(), 1)
+    read, again, other = (
+        codec().decode(inward(body)) for body in (bent, bent.replace(b"timestamp=", b"  timestamp="), GENUINE)
+    )
+    assert read.events == other.events and read.events
+    assert read.dedupe_key == again.dedupe_key != other.dedupe_key
 
 
 @contextmanager

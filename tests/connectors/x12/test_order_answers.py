@@ -238,6 +238,12 @@ def test_a_price_is_in_the_currency_that_the_document_states(said: list[str], me
     assert issues("855", BAK.format("AC"), *said, PO1, "ACK*IA*100*EA") == told
 
 
+def test_the_currency_of_one_line_is_not_that_of_the_others() -> None:
+    lines = (PO1, "CUR*SE*EUR", "ACK*IA*100*EA", "PO1*2*5*EA*7**BP*BOWL-02", "ACK*IA*5*EA")
+    for heading, others in (((), None), (("CUR*BY*USD",), "USD")):
+        assert [line.splits[0].currency for line in ack(*heading, *lines).lines] == ["EUR", others]
+
+
 def test_line_numbers_of_their_own_are_not_ours() -> None:
     (line,) = ack("PO1*000010*5*EA***BP*M*VP*A-77", "ACK*IA*5*EA", echoes_line_numbers=False).lines
     assert (line.line.line_no, line.line.sku, line.line.supplier_sku) == (None, "M", "A-77")

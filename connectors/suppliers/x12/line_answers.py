@@ -15,7 +15,6 @@ not known here, so that what the document restates (PO102, POC03) is what the pa
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import cached_property
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
@@ -143,6 +142,7 @@ class LineReader:
         self._spoken: list[Segment] = []
         self._before: list[Segment] = []
         """DTM segments before the first ACK."""
+        self._currency = self._reading.currency
         dates: list[Segment] = self._before
         for segment in rest:
             tag = segment[0]
@@ -153,15 +153,12 @@ class LineReader:
                 dates.append(segment)
             elif tag == "SCH":
                 self._schedules.append(segment)
+            elif tag == "CUR":
+                self._currency = self._reading.currency_of(segment) or self._currency
             elif tag != "SLN":
                 self._spoken.append(segment)
             elif self._acks:
                 break
-
-    @cached_property
-    def _currency(self) -> str | None:
-        """The line's own, else the document's."""
-        return self._reading.currency_of(self._spoken) or self._reading.currency
 
     @property
     def dated(self) -> bool:

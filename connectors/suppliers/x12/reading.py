@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, TypedDict
 
 from connectors.suppliers.issues import Issues
@@ -69,16 +69,17 @@ class Reading:
         self._set = current
         self._issues = issues
         self._promised: dict[tuple[str, str], Dates] = {}
-
-    @cached_property
-    def currency(self) -> str | None:
+        self.currency = self._of_heading() if "CUR" in self.body.tags else None
         """What the prices of the set are in, by the CUR of its heading; None if it has none."""
-        lines = min(self.body.index(tag, len(self.body)) for tag in ("PO1", "POC"))
-        return self.currency_of(self.body.of({"CUR"}, 0, lines))
 
-    def currency_of(self, segments: Iterable[Segment]) -> str | None:
-        """What prices are in, by the first CUR (CUR02); None if none says."""
-        return currency_code(next((one.at(2) for one in segments if one[0] == "CUR"), ""), self._issues)
+    def _of_heading(self) -> str | None:
+        at = self.body.tags.index("CUR")
+        before = self.body.tags[:at]
+        return None if "PO1" in before or "POC" in before else self.currency_of(self.body[at])
+
+    def currency_of(self, segment: Segment) -> str | None:
+        """What prices are in, by a CUR (CUR02); None if it does not say."""
+        return currency_code(segment.at(2), self._issues)
 
     def issue(self, what: str) -> None:
         """Note damage of this set."""

@@ -24,6 +24,7 @@ from ledger.answered_prices import asked_of_prices
 from ledger.answers import answer_change, note_reading, take_as_agreed
 from ledger.attention import ask_operator
 from ledger.book import Connection
+from ledger.coming_again import offer_again
 from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units
 from ledger.order_lines import mark_arrived, mark_known, mark_rejected, offer_rest, reject
@@ -143,8 +144,9 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
     if answers and not any(line.open or line.received_good or line.received_bad for line in lines):
         await mark_rejected(connection, locked, at=at)
         return Effect(outcome="rejected, line by line", incidents=incidents)
+    again = await offer_again(connection, locked, lines, at=at)
     await offer_rest(connection, order, lines, at=at)
-    return Effect(outcome=_said_of(lines, answers), incidents=incidents)
+    return Effect(outcome=_said_of(lines, answers), incidents=(*incidents, *again))
 
 
 def _said_of(lines: Sequence[Line], answers: Mapping[int, Sequence[Split]]) -> str:

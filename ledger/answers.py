@@ -12,6 +12,7 @@ from domain.errors import NotFound
 from domain.names import purchase_order_workflow_id
 from domain.purchase_order_position import OperationKind
 from domain.supplier_events import AckLine, ChangeAck, ChangeVerdict, Split, SyntaxAck
+from ledger.answered_days import without_days_long_past
 from ledger.answered_prices import asked_of_prices
 from ledger.attention import ask_operator
 from ledger.book import Connection, Ledger, fetch_one
@@ -260,7 +261,7 @@ async def _partly(
     order = locked.order
     incidents: list[str] = []
     totals: dict[int, int] = {}
-    parts: dict[int, list[Split]] = {}
+    stated: dict[int, list[Split]] = {}
     for answer in answers:
         line = locked.find(answer.line)
         units = None
@@ -274,7 +275,8 @@ async def _partly(
             )
             continue
         totals[line.line_no] = totals.get(line.line_no, 0) + units
-        parts.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
+        stated.setdefault(line.line_no, []).extend(answer.splits or [as_asked(answer, line)])
+    parts, days = without_days_long_past(locked, stated, at=at)
     for line in locked.lines:
         if line.to_add:
             await _added(connection, locked, line, parts.get(line.line_no), doubtful=bool(incidents), at=at)
@@ -294,7 +296,7 @@ async def _partly(
             ),
         )
     await offer_rest(connection, order, locked.lines, at=at)
-    return (*incidents, *await asked_of_prices(connection, locked, parts, at=at))
+    return (*incidents, *await asked_of_prices(connection, locked, parts, at=at), *days)
 
 
 async def _added(

@@ -50,7 +50,7 @@ async def confirm(
     What the supplier does not add to an order that it has, it may deliver as another; so that bars nobody from it.
     """
     order = locked.order
-    parts = [(stock_units(split.quantity, line) or 0, split.status, _expected_on(split, line)) for split in splits]
+    parts = [(stock_units(split.quantity, line) or 0, split.status, expected_on(split, line)) for split in splits]
     confirmed = min(sum(units for units, status, _ in parts if status in TO_COME), line.ordered - line.cancelled)
     left = max(0, confirmed - line.settled)
     why = "will not be delivered by the supplier"
@@ -94,7 +94,7 @@ async def confirm_as_asked(connection: Connection, locked: LockedOrder, line: Li
     return line
 
 
-def _expected_on(split: Split, line: Line) -> date | None:
+def expected_on(split: Split, line: Line) -> date | None:
     """The day a part is here by the supplier's word; accepted without any word, the quoted day holds."""
     if split.deliver_on:
         return split.deliver_on

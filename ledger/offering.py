@@ -31,10 +31,12 @@ from ledger.shares import (
 BARRED: LiteralString = """
     (select count(*) from claim c join purchase_order given using (po_number)
      where c.backorder_id = b.backorder_id and c.released > 0
+       and not (c.po_number = %(forgiven)s and p.po_number = %(forgiven)s)
        and (c.po_number = p.po_number or c.lost and given.supplier_id = p.supplier_id)) > 0
 """
 """Of a backorder `b` and a purchase order `p`: an order never fills a share that it gave up, and does not go back to a
-supplier who let it down. A purchase order has one line of a SKU, so its number is enough."""
+supplier who let it down. A purchase order has one line of a SKU, so its number is enough. Parameter: `forgiven`, the
+number of an order that may fill the shares that it gave up, or nothing."""
 
 # Of a PO whose cancellation was asked and not answered, nothing is promised to anyone.
 FREE_OPEN: LiteralString = """
@@ -171,7 +173,7 @@ async def tell_frozen(connection: Connection, shares: Sequence[GivenBack], *, ow
     await owe_all(connection, pos, SHARES_CHANGED, owed_by, at)
 
 
-async def offer_free_open(connection: Connection, sku: str, at: datetime, owed_by: str) -> None:
+async def offer_free_open(connection: Connection, sku: str, at: datetime, owed_by: str, *, forgiven: str = "") -> None:
     """Give free open quantity of frozen POs of a locked SKU to unsourced backorders, by rank, soonest goods first.
 
     Args:
@@ -179,10 +181,11 @@ async def offer_free_open(connection: Connection, sku: str, at: datetime, owed_b
         sku: what is on order.
         at: when.
         owed_by: who tells the backorders.
+        forgiven: the number of an order that will deliver after all what it had refused: it may fill those shares.
     """
     given: list[Share] = []
     for line in await fetch(connection, FreeLine, _FREE_FROZEN, {"sku": sku}):
-        asked = {"sku": sku, "po_number": line.po_number, "most": line.free}
+        asked = {"sku": sku, "po_number": line.po_number, "most": line.free, "forgiven": forgiven}
         waiting = await fetch(connection, Waiting, _UNSOURCED, asked)
         shares = [line.share(backorder_id, units) for backorder_id, units in allocate(line.free, waiting)]
         await join_lines(connection, shares)

@@ -20,10 +20,12 @@ from domain.supplier_events import (
     SyntaxAck,
     Unmatched,
 )
+from ledger.answered_days import without_days_long_past
 from ledger.answered_prices import asked_of_prices
 from ledger.answers import answer_change, note_reading, take_as_agreed
 from ledger.attention import ask_operator
 from ledger.book import Connection
+from ledger.coming_again import offer_again
 from ledger.confirming import as_asked, confirm, confirm_as_asked, still_to_come
 from ledger.locked_orders import Effect, Line, LockedOrder, lock_order, named, stock_units
 from ledger.order_lines import mark_arrived, mark_known, mark_rejected, offer_rest, reject
@@ -120,8 +122,8 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
             what = f"{accepts}. Tell them that it is not wanted any more."
             return Effect(outcome="accepts what was rejected: recorded, not applied", incidents=(what,))
         return Effect(outcome="the order is over: recorded, not applied")
-    answers, unread = _read(locked, ack.lines)
-    if ack.accepted and unread and not answers:
+    stated, unread = _read(locked, ack.lines)
+    if ack.accepted and unread and not stated:
         await mark_arrived(connection, order, at=at)
         return Effect(outcome="names no line that can be made out: recorded, not applied", incidents=unread)
     await mark_known(connection, order, at=at, supplier_order_no=ack.supplier_order_no)
@@ -130,8 +132,9 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
         await reject(connection, locked, at=at)
         return Effect(outcome=f"rejected{f': {ack.reason}' if ack.reason else ''}")
     agreed = not unread and await take_as_agreed(connection, locked, ack.revision, at=at)
+    answers, days = without_days_long_past(locked, stated, at=at)
     prices = await asked_of_prices(connection, locked, answers, at=at)
-    incidents = (*unread, *_more_than_ordered(locked, answers), *prices)
+    incidents = (*unread, *_more_than_ordered(locked, answers), *prices, *days)
     lines: list[Line] = []
     for line in locked.lines:
         if line.line_no in answers:
@@ -143,8 +146,9 @@ async def acknowledge(connection: Connection, locked: LockedOrder, ack: OrderAck
     if answers and not any(line.open or line.received_good or line.received_bad for line in lines):
         await mark_rejected(connection, locked, at=at)
         return Effect(outcome="rejected, line by line", incidents=incidents)
+    again = await offer_again(connection, locked, lines, at=at)
     await offer_rest(connection, order, lines, at=at)
-    return Effect(outcome=_said_of(lines, answers), incidents=incidents)
+    return Effect(outcome=_said_of(lines, answers), incidents=(*incidents, *again))
 
 
 def _said_of(lines: Sequence[Line], answers: Mapping[int, Sequence[Split]]) -> str:

@@ -218,6 +218,15 @@ async def test_accepted_line_by_line_takes_the_days_of_the_answer(shop: Any) -> 
     assert (await shop.position("b")).claims[0].expected_on == day
 
 
+async def test_accepted_for_a_day_long_past_is_expected_as_quoted_and_asked_about(shop: Any) -> None:
+    po_number = await asked(shop)
+    quoted = (await shop.position("b")).claims[0].expected_on
+    assert quoted is not None
+    applied = await hear(shop, answer(po_number, PARTLY, of_line(1, 5), of_line(2, 3, date(2025, 12, 9))))
+    assert "with days that are long past: line 2, BULB, on 2025-12-09. " in applied.incidents[0]
+    assert [(one.confirmed, one.expected_on) for one in (await shop.position("b")).claims] == [(True, quoted)]
+
+
 async def test_refused_goes_back_and_is_bought_of_the_same_supplier_by_an_order_of_its_own(shop: Any) -> None:
     po_number = await asked(shop)
     await hush(shop)

@@ -171,9 +171,67 @@ async def test_units_that_come_back_serve_who_waits(shop: Any) -> None:
     po_number = await placed(shop, a=5, b=5)
     await hear(shop, ack(po_number, part(ACCEPTED, 5)))
     await waits(shop, "next", quantity=2)
-    await hear(shop, ack(po_number, part(ACCEPTED, 10)))
-    # b was let down by this supplier and looks elsewhere; next has not been let down
-    assert await claims(shop, "a", "b", "next") == [5, 0, 2]
+    await hear(shop, ack(po_number, part(ACCEPTED, 7)))
+    # b was let down by this order, and still looks: it comes first, as by its rank
+    assert await claims(shop, "a", "b", "next") == [5, 2, 0]
+    assert await told(shop, ["b", "next"]) == [True, False]
+    applied = await hear(shop, ack(po_number, part(ACCEPTED, 10)))
+    assert await claims(shop, "a", "b", "next") == [5, 5, 0]
+    assert applied.incidents == ()
+
+
+def bought_twice(po_number: str, confirmed: int, refused: int, twice: int) -> str:
+    return (
+        f"Acme now confirms {confirmed} of LAMP on {po_number}, of which it had refused {refused}; {twice} of these "
+        "are bought elsewhere by now, and wait for nobody. Tell them to send no more, or let them come for stock; then "
+        "resolve with 'dismiss'."
+    )
+
+
+async def test_units_that_come_back_after_they_were_bought_elsewhere_are_a_persons_matter(shop: Any) -> None:
+    po_number = await placed(shop, a=10)
+    await hear(shop, ack(po_number, part(ACCEPTED, 1), part(SplitStatus.REJECTED, 9)))
+    assert [(one.supplier_id, one.quantity) for one in (await shop.source("a")).claims] == [("acme", 1), ("bolt", 9)]
+    applied = await hear(shop, ack(po_number, part(ACCEPTED, 10)))
+    what = bought_twice(po_number, 10, 9, 9)
+    assert (applied.incidents, (await po(shop, po_number)).attention) == ((what,), what)
+    stands = await line(shop, po_number)
+    assert (stands.open, stands.claimed) == (10, 1)
+    # who is told once need not be told when it says the same again
+    await purchase_orders.settle_attention(shop.ledger, po_number, key=shop.key(), at=TUESDAY, how="dismissed")
+    assert (await hear(shop, ack(po_number, part(ACCEPTED, 10, LATER)))).incidents == ()
+    assert (await po(shop, po_number)).attention is None
+
+
+async def test_of_units_that_come_back_only_those_are_told_that_nobody_takes(shop: Any) -> None:
+    po_number = await placed(shop, a=5, b=5)
+    await hear(shop, ack(po_number, part(ACCEPTED, 2)))
+    await shop.source("b")
+    await waits(shop, "next", quantity=1)
+    applied = await hear(shop, ack(po_number, part(ACCEPTED, 10)))
+    # a still looks for 3 that it was to have of here, next for 1; b has bought its 5
+    assert await claims(shop, "a", "b", "next") == [5, 5, 1]
+    assert applied.incidents == (bought_twice(po_number, 10, 8, 4),)
+
+
+async def test_what_a_supplier_confirms_again_and_was_nobodys_before_is_not_asked_about(shop: Any) -> None:
+    po_number = await placed(shop, a=3)
+    assert (await line(shop, po_number)).ordered == 5
+    await hear(shop, ack(po_number, part(ACCEPTED, 3)))
+    assert (await hear(shop, ack(po_number, part(ACCEPTED, 5)))).incidents == ()
+    await hear(shop, ack(po_number, part(ACCEPTED, 1)))
+    assert (await hear(shop, ack(po_number, part(ACCEPTED, 5)))).incidents == ()
+    assert await claims(shop, "a") == [3]
+
+
+async def test_who_gets_back_what_an_order_refused_gets_nothing_of_the_suppliers_other_orders(shop: Any) -> None:
+    refusing = await placed(shop, a=5)
+    with_surplus = await placed(shop, b=3)
+    await hear(shop, ack(with_surplus, part(ACCEPTED, 5, SOON)))
+    await hear(shop, ack(refusing, part(ACCEPTED, 1, LATER)))
+    assert await claims(shop, "a", "b") == [1, 3]
+    assert (await hear(shop, ack(refusing, part(ACCEPTED, 2, LATER)))).incidents == ()
+    assert [(one.po_number, one.quantity) for one in (await shop.position("a")).claims] == [(refusing, 2)]
 
 
 @pytest.mark.parametrize("line_by_line", [False, True])

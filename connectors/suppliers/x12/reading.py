@@ -72,6 +72,8 @@ class Reading:
         self.fallback = fallback
         self._set = current
         self._issues = issues
+        self.questions: list[str] = []
+        """What a person has to ask, beside what is read."""
         self._promised: dict[tuple[str, str], Dates] = {}
 
     @cached_property

@@ -247,6 +247,25 @@ def test_a_price_of_something_else_is_told_and_not_read(basis: str) -> None:
     )
 
 
+@pytest.mark.parametrize("stated", ["17,76", "", "42*TD"])
+def test_another_price_that_cannot_be_read_is_a_persons_matter_and_the_units_count(stated: str) -> None:
+    said = (f"PO1*1*100*EA*{stated}", "CTP**CON*17.76", "ACK*IP*60*EA", "ACK*IB*40*EA")
+    order, question = events("855", BAK.format("AC"), *said)
+    assert isinstance(order, OrderAck) and isinstance(question, Unmatched)
+    assert [(part.status, part.quantity, part.unit_price) for part in order.lines[0].splits] == [
+        (SplitStatus.ACCEPTED, Decimal(60), None),
+        (SplitStatus.BACKORDERED, Decimal(40), None),
+    ]
+    assert question.po_number == "PO-1001"
+    assert "line 1 is accepted at another price (IP), and none can be read: ask" in question.what
+
+
+def test_another_price_that_can_be_read_asks_nobody() -> None:
+    assert ack(PO1, "ACK*IP*100*EA").lines[0].splits[0].unit_price == Decimal("3.5")
+    assert ack("PO1*1*100*EA***BP*M", "ACK*IA*100*EA").lines
+    assert ack("PO1*1*100*EA***BP*M", "ACK*IP*100*EA", line_codes={"IP": "rejected"}).lines
+
+
 @pytest.mark.parametrize(("said", "meant"), [(["CUR*SE*EUR"], "EUR"), (["CUR*SE*money"], None), ([], None)])
 def test_a_price_is_in_the_currency_that_the_document_states(said: list[str], meant: str | None) -> None:
     (line,) = ack(*said, PO1, "ACK*IA*100*EA").lines

@@ -22,6 +22,7 @@ from connectors.suppliers.interface import (
     connector_for,
     installed,
 )
+from connectors.suppliers.transports.configuration import UNUSED
 from domain.catalogue import Supplier
 from domain.supplier_events import AckLine, LineRef, SupplierEvent
 from ledger import catalogue
@@ -105,13 +106,18 @@ def _first_of(who: Sequence[str]) -> str:
 
 
 def _inspected(connector: str, settings: Mapping[str, Any]) -> Supplier:
-    """Whoever writes so."""
+    """Whoever writes so. By which way it came does not matter to who reads it. Raises: CommandFailed (no such one)."""
+    try:
+        known = connector_class(connector).manifest.config.model_fields
+    except WronglySetUp as missing:
+        raise CommandFailed(str(missing)) from missing
+    way = {"transport": UNUSED} if "transport" in known else {}
     return Supplier(
         supplier_id="inspected",
         name=connector,
         currency="USD",
         connector=connector,
-        connector_config=dict(settings),
+        connector_config={**way, **settings},
     )
 
 
@@ -119,7 +125,8 @@ def _asked(connector: str, config: Path | None, body: bytes) -> Supplier:
     """Whoever writes by this connector: as the settings say, else as the document's envelope does."""
     if config:
         return _inspected(connector, _settings(config))
-    return _by_envelope(body, [connector]) or _inspected(connector, {})
+    unsaid = _inspected(connector, {})
+    return _by_envelope(body, [connector]) or unsaid
 
 
 def _by_envelope(body: bytes, connectors: Sequence[str]) -> Supplier | None:

@@ -38,6 +38,10 @@ class Undecodable(ConnectorError):
     """These bytes are no message of this protocol, or not from who they claim. Keep them raw; tell an operator."""
 
 
+class NoDocument(Undecodable):
+    """Not even a document of this protocol, so that nobody is named who could have sent it: nobody else is accused."""
+
+
 class ClocksApart(Undecodable):
     """Signed by who it claims, for an instant minutes away from ours: a replay, or one of the two clocks is wrong.
 

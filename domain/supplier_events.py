@@ -12,12 +12,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from domain.values import Frozen
 
 Units = Annotated[Decimal, Field(ge=0, le=10_000_000)]
+
+
+def _in_capitals(said: object) -> object:
+    """A code in any case, as people write it; an empty one says nothing. With letters beyond ASCII it is left."""
+    return (said.strip().upper() or None) if isinstance(said, str) and said.isascii() else said
+
+
+_CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
 class SplitStatus(StrEnum):
@@ -41,7 +49,7 @@ class Split:
     deliver_on: date | None = None
     unit_price: Decimal | None = None
     """Per purchase unit, when the supplier states one."""
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Annotated[_CurrencyCode | None, BeforeValidator(_in_capitals)] = None
     """Of `unit_price` (ISO 4217); None: the PO's."""
     substitute: str | None = None
     reason: str = ""

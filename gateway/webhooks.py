@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response, status
 from temporalio.service import RPCError, RPCStatusCode
 
-from connectors.errors import ClocksApart, Undecodable, Unsupported, WronglySetUp
+from connectors.errors import ClocksApart, NoDocument, Undecodable, Unsupported, WronglySetUp
 from connectors.suppliers.interface import Inward
 from domain.errors import NotFound
 from domain.values import Frozen, Id
@@ -42,7 +42,13 @@ class Noted(Frozen):
     response_description="It is kept, and whom it concerns is told",
     responses={
         200: {"model": Kept, "description": "It came before"},
-        **declared(ProblemKind.BAD_SIGNATURE, ProblemKind.INVALID, ProblemKind.TOO_LARGE, ProblemKind.UNAVAILABLE),
+        **declared(
+            ProblemKind.BAD_REQUEST,
+            ProblemKind.BAD_SIGNATURE,
+            ProblemKind.INVALID,
+            ProblemKind.TOO_LARGE,
+            ProblemKind.UNAVAILABLE,
+        ),
     },
     openapi_extra={"requestBody": {"required": True, "content": {"*/*": {"schema": {}}}}},
 )
@@ -62,6 +68,8 @@ async def from_supplier(
         raise unavailable("we cannot take messages of this supplier just now") from ours
     except ClocksApart as apart:
         raise _another_time(f"supplier {supplier_id}", apart) from apart
+    except NoDocument as unreadable:
+        raise Problem(ProblemKind.BAD_REQUEST, f"{unreadable}.") from unreadable
     except (NotFound, Unsupported, Undecodable) as stranger:
         # One answer for all: a stranger does not learn which suppliers there are.
         raise _not_proven(

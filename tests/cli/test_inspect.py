@@ -77,6 +77,10 @@ async def test_what_nobody_can_read_is_said_with_the_reason(
         ((SAMPLES / "ours_855_splits.edi", "--config", "x.json"), "--config goes with --connector"),
         ((SAMPLES / "ours_855_splits.edi", "--connector", "x12", "--config", "x.json"), "x.json cannot be read"),
         ((SAMPLES / "ours_855_splits.edi", "--supplier", "acme"), "no ledger is set"),
+        (
+            (SAMPLES / "ours_855_splits.edi", "--connector", "cvs"),
+            "no connector 'cvs' is installed; there is csv, cxml,",
+        ),
     ],
 )
 async def test_wrong_use_is_told(
@@ -153,6 +157,23 @@ async def test_a_document_without_a_known_envelope_needs_a_word_whose_it_is(
     code, out, err = await promisekeeper("inspect", stray)
     assert (code, out) == (1, "")
     assert "say whose it is" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("settings", ["", "{}", '{"partner": {"dates": "day_first"}}'])
+async def test_a_file_of_a_named_kind_needs_no_way_by_which_it_came(
+    promisekeeper: Command, nowhere: None, tmp_path: Path, settings: str
+) -> None:
+    config = tmp_path / "settings.json"
+    config.write_text(settings)
+    with_it = ("--config", config) if settings else ()
+    document = SAMPLES.parent / "csv" / "acknowledgement.csv"
+    code, out, err = await promisekeeper("inspect", document, "--connector", "csv", *with_it)
+    assert (code, err) == (0, "") and "65 backordered" in " ".join(out.split())
+    stray = tmp_path / "stray.csv"
+    stray.write_text("name,price\nmug,3\n")
+    code, _, err = await promisekeeper("inspect", stray, "--connector", "csv", *with_it)
+    assert code == 1
+    assert "no row is a header" in " ".join(err.split()) and "set up wrongly" not in err
 
 
 @pytest.fixture

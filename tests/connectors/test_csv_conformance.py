@@ -32,7 +32,7 @@ Cells = dict[str, object]
 class Spreadsheet(FolderPeer):
     """A supplier who opens our files, and writes his own with a header and a row for each thing he says."""
 
-    partner: ClassVar = {"buyer": "SHOP", "supplier": "ACME", "added_lines": True}
+    partner: ClassVar = {"buyer": "SHOP", "supplier": "ACME", "added_lines": True, "decimal_mark": "point"}
     suffix = ".csv"
 
     def seen(self, body: bytes) -> Seen:

@@ -282,6 +282,29 @@ def test_a_plain_receipt_is_read() -> None:
     acme.decode(bare(receipt_of(b"1")))
 
 
+def priced_in(currency: bytes) -> bytes:
+    part = b'{"status": "accepted", "quantity": 1, "unit_price": "2.50", "currency": ' + currency + b"}"
+    return (
+        b'{"events": [{"kind": "order_ack", "po_number": "PO-1", "lines": [{"line": {}, "splits": [' + part + b"]}]}]}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "currency"),
+    [(b'"USD"', "USD"), (b'"usd"', "USD"), (b'" Usd "', "USD"), (b'""', None), (b'" "', None), (b"null", None)],
+)
+def test_a_currency_is_read_in_any_case_and_an_empty_one_says_nothing(written: bytes, currency: str | None) -> None:
+    (ack,) = acme.decode(bare(priced_in(written))).events
+    assert isinstance(ack, OrderAck)
+    assert ack.lines[0].splits[0].currency == currency
+
+
+@pytest.mark.parametrize("written", ["US$", "dollar", "\u20ac", "\u00dfa", "us\u0131"])
+def test_what_is_no_currency_is_named(written: str) -> None:
+    with pytest.raises(Undecodable, match="currency: String should match"):
+        acme.decode(bare(priced_in(f'"{written}"'.encode())))
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -18,6 +18,7 @@ from domain.orders import Order
 from domain.purchase_order_position import PurchaseOrderPosition
 from ledger import catalogue, purchase_orders
 from ledger.book import Ledger
+from tests.connectors.cxml.partner import CONFIG
 from tests.gateway.conftest import gateway_of, problem_of
 from tests.workflows.shop import SECRETS, Shop, small_catalogue
 
@@ -175,6 +176,26 @@ async def test_while_a_supplier_is_set_up_wrongly_its_messages_are_to_be_sent_ag
     assert variable not in answer.text
     monkeypatch.setenv(variable, SECRETS["acme"])
     assert (await outside.post("/suppliers/acme/events", **message)).status_code == 202
+
+
+@pytest.mark.usefixtures("set_up_anew")
+async def test_what_is_no_document_accuses_nobody_and_is_not_kept(outside: httpx.AsyncClient, shop: Shop) -> None:
+    plain = small_catalogue(shop.outside).model_dump()
+    (acme,) = (supplier for supplier in plain["suppliers"] if supplier["supplier_id"] == "acme")
+    acme |= {"connector": "cxml", "connector_config": CONFIG}
+    await catalogue.load_catalogue(shop.world.ledger, Catalogue.model_validate(plain), at=datetime.now(UTC))
+    name = f"msg_{uuid.uuid4().hex}"
+    for body, said in (
+        (b"Dear Sirs", "the document is no XML: "),
+        (b"<cXML><Request></cXML>", "the document is no XML: "),
+        (b"<html></html>", "the document is no cXML: its root is 'html'"),
+    ):
+        answer = await outside.post("/suppliers/acme/events", content=body, headers={"webhook-id": name})
+        assert answer.status_code == 400
+        assert problem_of(answer, "bad-request")["detail"].startswith(said)
+    unsigned = await outside.post("/suppliers/acme/events", content=b"<cXML/>", headers={"webhook-id": name})
+    problem_of(unsigned, "bad-signature")
+    assert await _kept(shop, name) is None
 
 
 async def test_a_supplier_cannot_speak_of_anothers_order_nor_of_one_that_is_not_there(

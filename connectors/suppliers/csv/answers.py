@@ -17,7 +17,7 @@ from decimal import Decimal
 from connectors.errors import Undecodable
 from connectors.suppliers.csv.profile import CsvPartner
 from connectors.suppliers.csv.tables import ANY_ITEM, Row, rows
-from connectors.suppliers.csv.values import BALANCES, PURPOSES, STATUSES, YES, read_day, read_number
+from connectors.suppliers.csv.values import BALANCES, PURPOSES, STATUSES, YES, read_day, read_number, why_no_number
 from connectors.suppliers.interface import Decoded
 from connectors.suppliers.issues import Issues
 from connectors.suppliers.plain_values import (
@@ -180,14 +180,15 @@ class _Answers:
         status = self._status(row)
         quantity = self._number(row, "quantity")
         if status is None or quantity is None:
-            wrong = f"has the status {row['status']!r}" if status is None else f"has the quantity {row['quantity']!r}"
-            self._ask(po_number, row, f"{wrong}, which cannot be read")
+            unknown = f"has the status {row['status']!r}, which cannot be read"
+            wrong = unknown if status is None else f"has the quantity {self._no_number(row, 'quantity')}"
+            self._ask(po_number, row, wrong)
             return None
         if not self._same_unit(po_number, row):
             return None
         price = read_number(row["unit_price"], self._partner, MOST_MONEY) if row["unit_price"] else None
         if row["unit_price"] and price is None:
-            self._issues.add(f"row {row.number}: the unit_price {row['unit_price']!r} cannot be read")
+            self._issues.add(f"row {row.number}: the unit_price {self._no_number(row, 'unit_price')}")
         return Split(
             status=status,
             quantity=quantity,
@@ -222,7 +223,7 @@ class _Answers:
     def _notice_line(self, po_number: str, row: Row) -> NoticeLine | None:
         shipped, ref = self._number(row, "quantity"), _line(row)
         if shipped is None or ref is None:
-            wrong = "names no line" if ref is None else f"ships the quantity {row['quantity']!r}, which cannot be read"
+            wrong = "names no line" if ref is None else f"ships the quantity {self._no_number(row, 'quantity')}"
             self._ask(po_number, row, wrong)
             return None
         if not self._same_unit(po_number, row):
@@ -243,17 +244,17 @@ class _Answers:
 
     def _received_line(self, po_number: str, row: Row) -> ReceivedLine | None:
         ref = _line(row)
+        columns = {"good": "good" if row["good"] else "quantity", "damaged": "damaged", "wrong": "wrong"}
         counts: dict[str, Decimal | None] = {
-            condition: self._number(row, column) if row[column] else Decimal(0)
-            for condition, column in (
-                ("good", "good" if row["good"] else "quantity"),
-                ("damaged", "damaged"),
-                ("wrong", "wrong"),
-            )
+            condition: self._number(row, column) if row[column] else Decimal(0) for condition, column in columns.items()
         }
         good, damaged, wrong = counts["good"], counts["damaged"], counts["wrong"]
-        if ref is None or good is None or damaged is None or wrong is None:
-            self._ask(po_number, row, "says that something arrived, and names no line or no number that can be read")
+        if ref is None:
+            self._ask(po_number, row, "says that something arrived, and names no line")
+            return None
+        if good is None or damaged is None or wrong is None:
+            unread = next(columns[condition] for condition, count in counts.items() if count is None)
+            self._ask(po_number, row, f"says that something arrived: {unread} is {self._no_number(row, unread)}")
             return None
         if not self._same_unit(po_number, row):
             return None
@@ -265,6 +266,10 @@ class _Answers:
 
     def _number(self, row: Row, column: str) -> Decimal | None:
         return read_number(row[column], self._partner, MOST_UNITS)
+
+    def _no_number(self, row: Row, column: str) -> str:
+        """What stands there, and why it counts as no number."""
+        return f"{row[column]!r}, {why_no_number(row[column], self._partner)}"
 
     def _day(self, row: Row, column: str) -> date | None:
         written = row[column]

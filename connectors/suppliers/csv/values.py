@@ -47,11 +47,17 @@ BALANCES: Mapping[str, Balance] = {
 YES = frozenset({"yes", "y", "true", "1", "x", "ja", "j"})
 
 _BLANKS = re.compile(r"[\s\u00a0\u202f']")
+_EITHER = re.compile(r"\+?([1-9][0-9]{0,2})[.,]([0-9]{3})")
 _DAY = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4}|[0-9]{2})(?: .{0,20})?")
 
 
 def read_number(text: str, partner: CsvPartner, most: Decimal) -> Decimal | None:
-    """`1.234,50` or `1,234.50`, as the profile says; the thousands must stand where they belong."""
+    """`1.234,50` or `1,234.50`, as the profile says; the thousands must stand where they belong.
+
+    Where the profile does not say which mark is which, `1.000` is none: a thousand, or one with three decimals.
+    """
+    if _may_be_either(text, partner):
+        return None
     mark, apart = (",", ".") if partner.decimal_mark is DecimalMark.COMMA else (".", ",")
     plain = _BLANKS.sub("", text)
     if apart in plain:
@@ -59,6 +65,23 @@ def read_number(text: str, partner: CsvPartner, most: Decimal) -> Decimal | None
             return None
         plain = plain.replace(apart, "")
     return number(plain.replace(mark, "."), most)
+
+
+def why_no_number(text: str, partner: CsvPartner) -> str:
+    """What is wrong with a text of which `read_number` makes none, as the end of a sentence."""
+    if not (both := _may_be_either(text, partner)):
+        return "which cannot be read"
+    whole, three = both.groups()
+    decimals = three.rstrip("0")
+    small = f"{whole}.{decimals}" if decimals else whole
+    return f"which may be {small} or {whole},{three}: set decimal_mark in the profile"
+
+
+def _may_be_either(text: str, partner: CsvPartner) -> re.Match[str] | None:
+    """One mark before exactly three digits; `0.125`, `1234.000` and `1.00` can only be decimals."""
+    if "decimal_mark" in partner.model_fields_set:
+        return None
+    return _EITHER.fullmatch(_BLANKS.sub("", text))
 
 
 def read_day(text: str, partner: CsvPartner) -> date | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, cast
 
 from lxml import etree
 
-from connectors.errors import Undecodable
+from connectors.errors import NoDocument
 from connectors.suppliers.issues import Issues
 from connectors.words import plain_words
 
@@ -47,9 +47,9 @@ class _Declarations(Protocol):
 
 
 def read(body: bytes) -> Document:
-    """Parse a document. Raises: Undecodable, and nothing else."""
+    """Parse a document. Raises: NoDocument, and nothing else."""
     if len(body) > LARGEST_MESSAGE:
-        raise Undecodable(f"the document is larger than {LARGEST_MESSAGE} bytes")
+        raise NoDocument(f"the document is larger than {LARGEST_MESSAGE} bytes")
     issues = Issues()
     text = body
     if not body.startswith(_LARGE_SIGNS):
@@ -60,15 +60,15 @@ def read(body: bytes) -> Document:
         root = _parsed(text, None)
     except etree.XMLSyntaxError as broken:
         if (encodings := _said_and_used(text)) is None:
-            raise Undecodable(plain_words(_why_no_xml(broken, text))) from broken
+            raise NoDocument(plain_words(_why_no_xml(broken, text))) from broken
         said, used = encodings
         issues.add(f"the document says it is {said} and is not; it is read as {used}")
         try:
             root = _parsed(text, used)
         except etree.XMLSyntaxError as hopeless:
-            raise Undecodable(plain_words(_why_no_xml(hopeless, text))) from hopeless
+            raise NoDocument(plain_words(_why_no_xml(hopeless, text))) from hopeless
     if local_name(root) != "cXML":
-        raise Undecodable(plain_words(f"the document is no cXML: its root is {local_name(root)!r}"))
+        raise NoDocument(plain_words(f"the document is no cXML: its root is {local_name(root)!r}"))
     return Document(root, issues)
 
 
@@ -87,10 +87,10 @@ def _parsed(text: bytes, encoding: str | None) -> Element:
     try:
         root = etree.fromstring(text, parser)
     except (ValueError, LookupError) as unfit:  # an encoding that nobody knows
-        raise Undecodable(plain_words(f"the document cannot be read: {unfit}")) from unfit
+        raise NoDocument(plain_words(f"the document cannot be read: {unfit}")) from unfit
     dtd = cast("_Declarations | None", root.getroottree().docinfo.internalDTD)
     if dtd and dtd.entities():
-        raise Undecodable(_ENTITIES)
+        raise NoDocument(_ENTITIES)
     return root
 
 

@@ -17,8 +17,8 @@ Code = Annotated[str, Field(max_length=3, pattern=r"^[A-Z0-9]+$")]
 Words35 = Annotated[str, Field(max_length=35)]
 
 
-_PIECES = frozenset({"PCE", "PC", "EA", "C62", "H87"})
-"""Of 6411, the words for a single thing."""
+_PIECES = frozenset({"PCE", "PC", "EA", "C62", "H87", "STK"})
+"""Of 6411, the words for a single thing; STK is no code, and written by Germans and Swedes all the same."""
 
 PARTY_ID = 17
 """Characters of a party's id in NAD (3039)."""

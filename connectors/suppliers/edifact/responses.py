@@ -238,7 +238,12 @@ def _read_line(
     parts, dates, unreadable = _parts(block, partner, issues)
     dates = dates.otherwise(of_order)
     unit_price = next(
-        (price(one, issues) for one in block if one.tag == "PRI" and one.part(1) == partner.price_qualifier), None
+        (
+            price(one, partner.units, issues)
+            for one in block
+            if one.tag == "PRI" and one.part(1) == partner.price_qualifier
+        ),
+        None,
     )
     said = _Said(
         unit_price,

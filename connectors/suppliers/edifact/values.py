@@ -71,12 +71,21 @@ def quantity(segment: Segment, units: Container[str], issues: Issues) -> Decimal
     return stated
 
 
-def price(segment: Segment, issues: Issues) -> Decimal | None:
-    """What a PRI states for one unit (C509: 5118 for 5284 units)."""
+def price(segment: Segment, units: Container[str], issues: Issues) -> Decimal | None:
+    """What a PRI states for one purchase unit (C509: 5118 for 5284 of what 6411 names; if it names none, for these).
+
+    Args:
+        segment: the PRI.
+        units: what a purchase unit is called.
+        issues: told of what is no price, or is one of something else, which nobody here can convert.
+    """
     amount = number(segment.part(1, 2))
     basis = number(segment.part(1, 5) or "1")
     if amount is None or amount >= 10**10 or not basis:
         issues.add(f"PRI+{segment.part(1)}: {segment.part(1, 2) or 'nothing'} is no price that can be believed")
+        return None
+    if (unit := segment.part(1, 6)) and unit not in units:
+        issues.add(f"PRI+{segment.part(1)}: {segment.part(1, 2)} is a price by {unit}, not by the unit of the order")
         return None
     return amount if basis == 1 else (amount / basis).quantize(Decimal("0.000001"))
 

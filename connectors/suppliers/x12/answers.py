@@ -63,7 +63,7 @@ def order_answer(reading: Reading) -> list[SupplierEvent]:
     events: list[SupplierEvent] = []
     if known or not problems:
         events.append(_order_ack(reading, bak, po_number, reason=words, lines=tuple(known)))
-    return [*events, *_told(reading, po_number, problems)]
+    return [*events, *_told(reading, po_number, [*problems, *reading.questions])]
 
 
 def change_answer(reading: Reading) -> list[SupplierEvent]:
@@ -88,7 +88,8 @@ def change_answer(reading: Reading) -> list[SupplierEvent]:
             verdict=verdict,
             lines=tuple(known) if verdict is ChangeVerdict.PARTLY else (),
             reason=reason,
-        )
+        ),
+        *_told(reading, po_number, reading.questions),
     ]
 
 
@@ -118,7 +119,7 @@ def _own_change(reading: Reading, bca: Segment, po_number: str) -> list[Supplier
         events.append(ack)
     elif not problems:
         problems.append("the seller changes the order, and names no line")
-    return [*events, *_told(reading, po_number, problems)]
+    return [*events, *_told(reading, po_number, [*problems, *reading.questions])]
 
 
 def _verdict(reading: Reading, code: str, lines: Loops, days: Dates) -> tuple[ChangeVerdict, list[AckLine], list[str]]:
@@ -239,7 +240,7 @@ def _reasons(lines: Loops) -> list[str]:
 
 
 def _told(reading: Reading, po_number: str, problems: Sequence[str]) -> list[SupplierEvent]:
-    """What cannot be read, as one incident."""
+    """What cannot be read, or has to be asked, as one incident."""
     if not problems:
         return []
     for problem in problems:

@@ -34,6 +34,7 @@ _STATUS = {
     LineMeaning.SUBSTITUTED: SplitStatus.SUBSTITUTED,
 }
 _RESCHEDULED = "DR"
+_OTHER_PRICE = "IP"
 _AS_STATED = frozenset({LineMeaning.ACCEPTED, LineMeaning.CHANGED})
 _DATED = {SplitStatus.ACCEPTED, SplitStatus.HELD}
 """Parts that a day said of the whole line or order holds for; what is backordered comes on a day of its own."""
@@ -182,7 +183,15 @@ class LineReader:
         parts = [self._part(ack, behind) for ack, behind in self._acks]
         parts = self._whole(parts, ordered) if parts else [self._as_restated(ordered)]
         parts = self._scheduled(parts)
+        self._ask_for_price()
         return self._line([self._split(part) for part in parts])
+
+    def _ask_for_price(self) -> None:
+        """Accepted at another price, which a supplier may invoice, and nobody here knows which."""
+        if self._price is not None or _OTHER_PRICE not in self.codes:
+            return
+        if self._reading.partner.line_meaning(_OTHER_PRICE) in _AS_STATED:
+            self._reading.questions.append(f"{self.where} is accepted at another price (IP), and none can be read: ask")
 
     def restated(self) -> AckLine:
         """The line as the document repeats it, accepted. Raises: Unreadable."""

@@ -26,7 +26,11 @@ _CENTURIES = 50
 """Two-digit years up to this are of this century."""
 
 _PRICE_BASES = {"HP": Decimal(100), "TP": Decimal(1000)}
-"""Element 639: a price per hundred, per thousand. Others are prices of one unit."""
+"""Element 639: a price per hundred, per thousand."""
+
+_OF_ONE_UNIT = frozenset({"", "PE", "LE", "QE", "TE", "WE", "UM", "CA", "CT", "DI", "NT", "QT"})
+"""Those of one unit, by whatever list or contract, and those that say only by which; the purchase unit's own word means
+the same. By any other code a price is of dozens, pounds or months, or not ours to pay."""
 
 
 _NO_PROMISES = frozenset({"001", "004", "036", "037", "038", "061", "063", "064", "077", "097", "106", "118"})
@@ -68,6 +72,8 @@ class Reading:
         self.fallback = fallback
         self._set = current
         self._issues = issues
+        self.questions: list[str] = []
+        """What a person has to ask, beside what is read."""
         self._promised: dict[tuple[str, str], Dates] = {}
         self.currency = self._of_heading() if "CUR" in self.body.tags else None
         """What the prices of the set are in, by the CUR of its heading; None if it has none."""
@@ -111,7 +117,12 @@ class Reading:
             if text:
                 self.issue(f"{where}: {text[:40]!r} is no price")
             return None
-        return round(number / _PRICE_BASES[basis], 6) if basis in _PRICE_BASES else number
+        if basis in _PRICE_BASES:
+            return round(number / _PRICE_BASES[basis], 6)
+        if basis in _OF_ONE_UNIT or basis in self.partner.units:
+            return number
+        self.issue(f"{where}: {text} is a price by {basis[:10]!r}, and not of one {self.partner.unit}; it is not read")
+        return None
 
     def day(self, text: str, where: str) -> date | None:
         """A date (CCYYMMDD, or YYMMDD as before version 004010); None if it is unknown or cannot be read."""

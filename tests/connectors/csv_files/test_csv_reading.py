@@ -152,6 +152,36 @@ def test_a_number_is_read_as_the_partner_writes_it_or_is_an_incident(
 
 
 @pytest.mark.parametrize(
+    ("written", "may_be"), [("1.000", "1 or 1,000"), ("12.500", "12.5 or 12,500"), ("1,035", "1.035 or 1,035")]
+)
+def test_a_thousand_or_one_is_not_guessed_where_the_profile_does_not_say(written: str, may_be: str) -> None:
+    words = f"'{written}', which may be {may_be}: set decimal_mark in the profile"
+    head = "po_number;line_no;status;quantity;unit_price;shipment_id;receipt_id\n"
+    answer = read(f"{head}PO-1;1;ok;{written};;;\nPO-1;2;ok;4;{written};;\n".encode(), delimiter="semicolon")
+    ack, question = answer.events
+    assert isinstance(ack, OrderAck) and [line.line.line_no for line in ack.lines] == [2]
+    assert ack.lines[0].splits[0].unit_price is None
+    assert answer.issues == (f"row 3: the unit_price {words}",)
+    assert question.kind == "unmatched" and f"has the quantity {words}" in question.what
+    for ids, says in ((";S-1;", "ships the quantity"), (";;R-1", "says that something arrived: quantity is")):
+        (question,) = read(f"{head}PO-1;1;;{written};{ids}\n".encode(), delimiter="semicolon").events
+        assert question.kind == "unmatched" and f"{says} {words}" in question.what
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("1.00", "1"), ("1.0000", "1"), ("0.125", "0.125"), ("1234.500", "1234.5"), ("1,234.50", "1234.5"), ("35", "35")],
+)
+def test_a_number_that_has_one_meaning_needs_no_profile(written: str, number: str) -> None:
+    row = f'po_number;line_no;status;quantity;unit_price\nPO-1;1;ok;"{written}";"{written}"\n'
+    decoded = read(row.encode(), delimiter="semicolon")
+    (ack,) = decoded.events
+    assert isinstance(ack, OrderAck) and decoded.issues == ()
+    split = ack.lines[0].splits[0]
+    assert split.quantity == split.unit_price == Decimal(number)
+
+
+@pytest.mark.parametrize(
     ("written", "dates", "day"),
     [
         ("2026-12-04", "month_first", date(2026, 12, 4)),

@@ -232,6 +232,20 @@ def test_a_price_is_taken_by_the_qualifier_that_is_agreed() -> None:
     assert line(codec(), "LIN+1", "QTY+113:5", "PRI+AAA:10:CA:NTP:0").splits[0].unit_price is None
 
 
+def test_a_price_by_another_unit_is_told_and_not_read() -> None:
+    told = "PRI+AAA: 42.00 is a price by {}, not by the unit of the order"
+    for said, price, issues in (
+        ("PRI+AAA:42.00::::DZN", None, (told.format("DZN"),)),
+        ("PRI+AAA:42.00:CT::1:KGM", None, (told.format("KGM"),)),
+        ("PRI+AAA:42.00:CT::100:STK", Decimal("0.42"), ()),
+    ):
+        answer = ("BGM+231+A1+4", "RFF+ON:PO-1", "LIN+1+6+A:SA", "QTY+113:5", said, "UNS+S")
+        decoded = codec().decode(inward(message(*answer)))
+        (ack,) = decoded.events
+        assert isinstance(ack, OrderAck) and decoded.issues == issues
+        assert (ack.lines[0].splits[0].unit_price, ack.lines[0].splits[0].quantity) == (price, 5)
+
+
 def test_dates_for_all_lines_stand_in_the_header() -> None:
     ack = only(
         codec(),

@@ -120,3 +120,12 @@ def test_a_seller_cancels_an_order() -> None:
 def test_a_seller_s_change_that_names_no_line_goes_to_a_person() -> None:
     (event,) = events("865", BCA.format("06", "AC", ""))
     assert isinstance(event, Unmatched) and event.po_number == "PO-1001"
+
+
+@pytest.mark.parametrize(("purpose", "kind"), [("00", ChangeAck), ("06", OrderAck)])
+def test_another_price_that_cannot_be_read_is_asked_about_beside_the_answer(purpose: str, kind: type) -> None:
+    bca = BCA.format(purpose, "AC", "2")
+    said, question = events("865", bca, "POC*1*QD*30**EA*17,76**BP*M", "ACK*IP*30*EA", change_codes=LINES)
+    assert isinstance(said, ChangeAck | OrderAck) and isinstance(said, kind)
+    assert said.lines[0].splits[0].quantity == 30
+    assert isinstance(question, Unmatched) and "accepted at another price (IP)" in question.what

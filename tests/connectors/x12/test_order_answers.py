@@ -225,9 +225,45 @@ def test_a_substitute_is_named() -> None:
 
 
 def test_prices_per_hundred_and_per_thousand_are_of_one_unit() -> None:
-    for basis, price in (("HP", "0.035"), ("TP", "0.0035"), ("PE", "3.5")):
+    for basis, price in (("HP", "0.035"), ("TP", "0.0035")):
         (line,) = ack(f"PO1*1*100*EA*3.5*{basis}*BP*M", "ACK*IP*100*EA").lines
         assert line.splits[0].unit_price == Decimal(price)
+
+
+@pytest.mark.parametrize("basis", ["", "PE", "TE", "QE", "LE", "CA", "CT", "QT", "NT", "UM", "EA", "PC"])
+def test_a_price_of_one_unit_is_taken_as_it_is(basis: str) -> None:
+    line = f"PO1*1*100*EA*3.5*{basis}*BP*M"
+    assert ack(line, "ACK*IA*100*EA").lines[0].splits[0].unit_price == Decimal("3.5")
+    assert issues("855", BAK.format("AC"), line, "ACK*IA*100*EA") == ()
+
+
+@pytest.mark.parametrize("basis", ["TD", "LD", "LC", "TC", "TM", "HF", "LB", "PU", "PP", "NC", "SR", "ZZ", "CS"])
+def test_a_price_of_something_else_is_told_and_not_read(basis: str) -> None:
+    line = f"PO1*1*100*EA*42*{basis}*BP*M"
+    (split,) = ack(line, "ACK*IA*100*EA").lines[0].splits
+    assert (split.quantity, split.unit_price, split.currency) == (Decimal(100), None, None)
+    assert issues("855", BAK.format("AC"), line, "ACK*IA*100*EA") == (
+        f"855 0001: line 1: 42 is a price by '{basis}', and not of one EA; it is not read",
+    )
+
+
+@pytest.mark.parametrize("stated", ["17,76", "", "42*TD"])
+def test_another_price_that_cannot_be_read_is_a_persons_matter_and_the_units_count(stated: str) -> None:
+    said = (f"PO1*1*100*EA*{stated}", "CTP**CON*17.76", "ACK*IP*60*EA", "ACK*IB*40*EA")
+    order, question = events("855", BAK.format("AC"), *said)
+    assert isinstance(order, OrderAck) and isinstance(question, Unmatched)
+    assert [(part.status, part.quantity, part.unit_price) for part in order.lines[0].splits] == [
+        (SplitStatus.ACCEPTED, Decimal(60), None),
+        (SplitStatus.BACKORDERED, Decimal(40), None),
+    ]
+    assert question.po_number == "PO-1001"
+    assert "line 1 is accepted at another price (IP), and none can be read: ask" in question.what
+
+
+def test_another_price_that_can_be_read_asks_nobody() -> None:
+    assert ack(PO1, "ACK*IP*100*EA").lines[0].splits[0].unit_price == Decimal("3.5")
+    assert ack("PO1*1*100*EA***BP*M", "ACK*IA*100*EA").lines
+    assert ack("PO1*1*100*EA***BP*M", "ACK*IP*100*EA", line_codes={"IP": "rejected"}).lines
 
 
 @pytest.mark.parametrize(("said", "meant"), [(["CUR*SE*EUR"], "EUR"), (["CUR*SE*money"], None), ([], None)])

@@ -39,7 +39,7 @@ class Undecodable(ConnectorError):
 
 
 class NoDocument(Undecodable):
-    """Not even a document of this protocol, so that nobody is named who could have sent it: nobody else is accused."""
+    """These bytes are not even a document of this protocol: they claim nobody, so that nobody's claim is in doubt."""
 
 
 class ClocksApart(Undecodable):

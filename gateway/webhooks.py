@@ -71,7 +71,7 @@ async def from_supplier(
     except NoDocument as unreadable:
         raise Problem(ProblemKind.BAD_REQUEST, f"{unreadable}.") from unreadable
     except (NotFound, Unsupported, Undecodable) as stranger:
-        # One answer for all: a stranger does not learn which suppliers there are.
+        # Who is not known gets the answer of who proves nothing; what is wrong is for a supplier who sets up its side.
         raise _not_proven(
             str(stranger) if isinstance(stranger, Undecodable) else "nothing is expected here"
         ) from stranger

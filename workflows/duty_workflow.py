@@ -40,8 +40,10 @@ attributes are written once for many steps. A run that began before goes on with
 
 OWED_WORDS = "owed-words"
 """Patch of release 0.2: a backorder whose books still owe words, because the task that was to tell them was lost, looks
-at once, which tells them; since 0.3 a purchase order does, too. It is asked for only then, so that other histories know
-nothing of it."""
+at once, which tells them. It is asked for only then, so that other histories know nothing of it."""
+
+ORDERS_OWED_WORDS = "orders-owed-words"
+"""Patch of release 0.3: a purchase order does so, too."""
 
 RETRY_AFTER = "retry-after"
 """Patch of release 0.2: a duty is put off for as long as its failure asks for, where it would be for less. It is asked

@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import purchase_order_contract as contract
     from workflows.durably import reason_of, text_of
-    from workflows.duty_workflow import ASK_AGAIN_AFTER, OWED_WORDS, Asked, DutyWorkflow
+    from workflows.duty_workflow import ASK_AGAIN_AFTER, ORDERS_OWED_WORDS, Asked, DutyWorkflow
     from workflows.purchase_order_contract import Hold, PurchaseOrderInput, PurchaseOrderResolution, Resolve, Standing
     from workflows.purchase_order_story import current_details
 
@@ -176,7 +176,7 @@ class PurchaseOrder(DutyWorkflow[PurchaseOrderPosition, PurchaseOrderDuty, Hold 
     def _stand(self, position: PurchaseOrderPosition) -> None:
         """Take it in. Words it still owes are of a step whose task was lost: they are told as messages are applied."""
         super()._stand(position)
-        if position.unannounced and workflow.patched(OWED_WORDS):
+        if position.unannounced and workflow.patched(ORDERS_OWED_WORDS):
             self._messages_wait = True
 
     async def _apply_messages(self) -> None:
